@@ -1,0 +1,17 @@
+//! The domain of Waystation: plain types and rules, no I/O. Clock, randomness and state are arguments.
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod policy;
+pub mod release;
+pub mod version;
+
+pub mod check;
+pub mod event;
+pub mod id;
+pub mod item;
+pub mod machine;
+pub mod name;
+pub mod outbox;
+pub mod schedule;
+pub mod time;
