@@ -1,0 +1,254 @@
+//! A component as it came: its bytes, manifest, and what it imports and exports,
+//! learned without running it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use semver::Version;
+use sha2::{Digest as _, Sha256};
+use wasmparser::{Encoding, Parser, Payload};
+use wit_parser::decoding::DecodedWasm;
+use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
+
+use crate::error::{LoadError, Mismatch};
+use crate::imports::{self, Import};
+use crate::manifest::{Kind, Manifest};
+
+/// The custom section that carries `plugin.toml`.
+pub const MANIFEST_SECTION: &str = "waystation:manifest";
+
+/// The most bytes a component may have.
+pub const MAX_COMPONENT: u64 = 64 << 20;
+
+/// SHA-256 of a component's bytes; shown as `sha256:…`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Parses `sha256:` and 64 lower-case hex characters.
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.strip_prefix("sha256:")?;
+        let mut digest = [0; 32];
+        if hex.bytes().any(|b| b.is_ascii_uppercase()) {
+            return None;
+        }
+        hex::decode_to_slice(hex, &mut digest).ok()?;
+        Some(Self(digest))
+    }
+
+    /// The raw digest.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// 64 hex characters.
+    pub fn hex(&self) -> String {
+        hex::encode(self.0)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", self.hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A component that is whole, carries one good manifest, and exports what that
+/// manifest claims.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    bytes: Arc<[u8]>,
+    digest: Digest,
+    manifest: Manifest,
+    /// Raw interface names, sorted.
+    imports: Vec<Import>,
+    exports: Vec<String>,
+    /// The exact version of the world's package that it was built against.
+    generation: Version,
+}
+
+impl Bundle {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn read(path: &Path) -> Result<Self, LoadError> {
+        let unreadable = |e: std::io::Error| LoadError::Unreadable {
+            path: path.display().to_string(),
+            message: e.to_string(),
+        };
+        let size = std::fs::metadata(path).map_err(unreadable)?.len();
+        if size > MAX_COMPONENT {
+            return Err(LoadError::TooLarge { size, limit: MAX_COMPONENT });
+        }
+        Self::parse(std::fs::read(path).map_err(unreadable)?)
+    }
+
+    /// Takes a component apart, runs nothing.
+    ///
+    /// # Errors
+    /// See [`LoadError`]; mismatches between manifest, component and host are all
+    /// reported together.
+    pub fn parse(bytes: impl Into<Arc<[u8]>>) -> Result<Self, LoadError> {
+        let bytes = bytes.into();
+        let manifest = Manifest::parse(manifest_section(&bytes)?)?;
+        let (resolve, world) = decode(&bytes)?;
+        let imports = imports::of(&resolve, world);
+        let exports = interfaces(&resolve, world);
+
+        let mut mismatches = Vec::new();
+        let generation = find_world(&manifest.kind, &exports);
+        if generation.is_none() {
+            mismatches.push(Mismatch::WrongWorld {
+                claimed: manifest.kind.to_string(),
+                exported: match exports.is_empty() {
+                    true => "nothing".into(),
+                    false => exports.iter().cloned().collect::<Vec<_>>().join(", "),
+                },
+            });
+        }
+        mismatches.extend(imports::check(&imports, &manifest));
+        let host = Version::parse(env!("CARGO_PKG_VERSION")).ok();
+        if let Some(host) = host.filter(|host| !manifest.host.matches(host)) {
+            mismatches
+                .push(Mismatch::HostRange { wanted: manifest.host.to_string(), actual: host.to_string() });
+        }
+        match generation {
+            Some(generation) if mismatches.is_empty() => Ok(Self {
+                digest: Digest::of(&bytes),
+                bytes,
+                manifest,
+                imports,
+                exports: exports.into_iter().collect(),
+                generation,
+            }),
+            _ => Err(LoadError::Mismatch(mismatches)),
+        }
+    }
+
+    /// The component.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its digest.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Its manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// What it imports, in the order of names.
+    pub fn imports(&self) -> &[Import] {
+        &self.imports
+    }
+
+    /// What it exports, in the order of names.
+    pub fn exports(&self) -> &[String] {
+        &self.exports
+    }
+
+    /// The version of the world's package that it was built against.
+    pub fn generation(&self) -> &Version {
+        &self.generation
+    }
+}
+
+/// Adds a manifest to a component that has none: what `waystation plugin pack`
+/// does for every language.
+///
+/// # Errors
+/// When the bytes are no component, have a manifest already, or the result would
+/// be refused.
+pub fn embed_manifest(component: &[u8], manifest: &str) -> Result<Vec<u8>, LoadError> {
+    match manifest_section(component) {
+        Err(LoadError::NoManifest) => {}
+        Err(other) => return Err(other),
+        Ok(_) => return Err(LoadError::SeveralManifests(2)),
+    }
+    let section =
+        wasm_encoder::CustomSection { name: MANIFEST_SECTION.into(), data: manifest.as_bytes().into() };
+    let mut out = component.to_vec();
+    wasm_encoder::ComponentSection::append_to_component(&section, &mut out);
+    Bundle::parse(out.clone())?;
+    Ok(out)
+}
+
+/// Finds the manifest among the sections at the top level.
+fn manifest_section(bytes: &[u8]) -> Result<&[u8], LoadError> {
+    if !bytes.starts_with(b"\0asm") {
+        return Err(LoadError::NotWasm);
+    }
+    let mut found = Vec::new();
+    let mut depth = 0usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(|e| malformed(&e))? {
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                return Err(LoadError::CoreModule);
+            }
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(section) if depth == 0 && section.name() == MANIFEST_SECTION => {
+                found.push(section.data());
+            }
+            _ => {}
+        }
+    }
+    match found.as_slice() {
+        [] => Err(LoadError::NoManifest),
+        [one] => Ok(one),
+        several => Err(LoadError::SeveralManifests(several.len())),
+    }
+}
+
+fn decode(bytes: &[u8]) -> Result<(Resolve, WorldId), LoadError> {
+    match wit_parser::decoding::decode(bytes) {
+        Ok(DecodedWasm::Component(resolve, world)) => Ok((resolve, world)),
+        Ok(DecodedWasm::WitPackage(..)) => {
+            Err(LoadError::Malformed("it is a WIT package, not a program".into()))
+        }
+        Err(e) => Err(LoadError::Malformed(format!("{e:#}"))),
+    }
+}
+
+fn malformed(e: &wasmparser::BinaryReaderError) -> LoadError {
+    LoadError::Malformed(e.to_string())
+}
+
+fn interfaces(resolve: &Resolve, world: WorldId) -> BTreeSet<String> {
+    resolve.worlds[world].exports.iter().map(|(key, item)| name(resolve, key, item)).collect()
+}
+
+pub(crate) fn name(resolve: &Resolve, key: &WorldKey, item: &WorldItem) -> String {
+    match (key, item) {
+        (WorldKey::Interface(id), _) => resolve.id_of(*id).unwrap_or_else(|| "an unnamed interface".into()),
+        (WorldKey::Name(name), _) => name.clone(),
+    }
+}
+
+/// The version of the exported package `waystation:<world>` that is of the
+/// claimed generation.
+fn find_world(kind: &Kind, exports: &BTreeSet<String>) -> Option<Version> {
+    let prefix = format!("waystation:{}/", kind.world);
+    exports
+        .iter()
+        .filter_map(|export| export.strip_prefix(&prefix)?.split_once('@'))
+        .filter_map(|(_, version)| Version::parse(version).ok())
+        .find(|version| Kind::of(&kind.world, version) == *kind)
+}

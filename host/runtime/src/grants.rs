@@ -1,0 +1,136 @@
+//! What an operator gave a plugin, set against what its manifest requests.
+
+use std::fmt::Write as _;
+
+use waystation_egress::{Credentials, HttpGrant, Mode};
+
+use crate::error::LoadError;
+use crate::manifest::{Capability, Manifest};
+
+/// Everything granted to one plugin. Empty is nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Grants {
+    /// Origins it may call.
+    pub http: Vec<HttpGrant>,
+    /// Whether it has a store.
+    pub kv: bool,
+    /// Credentials bound to it.
+    pub credentials: Credentials,
+}
+
+/// One capability in three columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantRow {
+    /// `http`, `kv`, `credentials`.
+    pub capability: &'static str,
+    /// What the manifest asks for: origins, names.
+    pub requested: Option<Vec<String>>,
+    /// Why.
+    pub why: Option<String>,
+    /// Whether it works without.
+    pub optional: bool,
+    /// What the operator gave.
+    pub granted: Vec<String>,
+}
+
+impl Grants {
+    fn granted(&self, capability: &str) -> Vec<String> {
+        match capability {
+            "http" => self.http.iter().map(shown).collect(),
+            "kv" if self.kv => vec!["yes".into()],
+            "credentials" => self.credentials.iter().map(|c| c.name().as_str().to_owned()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Requested against granted, one row per capability of either side.
+    pub fn table(&self, manifest: &Manifest) -> Vec<GrantRow> {
+        Capability::WORDS
+            .iter()
+            .filter_map(|&capability| {
+                let request = manifest.request(capability);
+                let granted = self.granted(capability);
+                (request.is_some() || !granted.is_empty()).then(|| GrantRow {
+                    capability,
+                    requested: request.map(|r| r.capability.wanted()),
+                    why: request.map(|r| r.why.clone()),
+                    optional: request.is_some_and(|r| r.optional),
+                    granted,
+                })
+            })
+            .collect()
+    }
+
+    /// Whether the plugin called `name` may run with these grants.
+    ///
+    /// # Errors
+    /// [`LoadError::NotRequested`] for a grant that the manifest does not request,
+    /// [`LoadError::NeedsGrants`] with the lines to add for a request that is not
+    /// optional and not granted.
+    pub fn check(&self, name: &str, manifest: &Manifest) -> Result<(), LoadError> {
+        for row in self.table(manifest) {
+            if row.requested.is_none() {
+                return Err(LoadError::NotRequested { capability: row.capability.into() });
+            }
+        }
+        let missing = self.missing(name, manifest);
+        if missing.is_empty() { Ok(()) } else { Err(LoadError::NeedsGrants(missing)) }
+    }
+
+    /// The lines that waystation.toml lacks; empty when nothing is missing.
+    pub fn missing(&self, name: &str, manifest: &Manifest) -> String {
+        let mut lines = String::new();
+        for request in manifest.requests.iter().filter(|r| !r.optional) {
+            match &request.capability {
+                Capability::Http { origins, methods, headers } if self.http.is_empty() => {
+                    for origin in origins {
+                        let _ = write!(lines, "\n[[plugins.{name}.grants.http]]  # {}\n", request.why);
+                        let _ = writeln!(lines, "origin = {origin:?}");
+                        if methods.iter().any(|m| m != "GET" && m != "HEAD") {
+                            let _ = writeln!(lines, "methods = {methods:?}");
+                        }
+                        if !headers.is_empty() {
+                            let _ = writeln!(lines, "headers = {headers:?}");
+                        }
+                    }
+                    if origins.is_empty() {
+                        let _ = write!(lines, "\n[[plugins.{name}.grants.http]]  # {}\n", request.why);
+                        let _ = writeln!(lines, "origin = \"https://…\"  # the origin of its configured URL");
+                    }
+                }
+                Capability::Kv if !self.kv => {
+                    let _ = write!(lines, "\n[plugins.{name}.grants]  # {}\nkv = true\n", request.why);
+                }
+                Capability::Credentials { names } => {
+                    for credential in names.iter().filter(|n| !self.credentials.bound(n)) {
+                        let _ = write!(
+                            lines,
+                            "\n[plugins.{name}.credentials.{credential}]  # {}\nfrom = {{ env = \"…\" }}\n",
+                            request.why
+                        );
+                    }
+                }
+                _ => {}
+            }
+        }
+        lines
+    }
+}
+
+fn shown(grant: &HttpGrant) -> String {
+    let list = |items: Vec<String>| items.join(" ");
+    let methods = list(grant.methods.iter().map(ToString::to_string).collect());
+    let origins = list(grant.origins.iter().map(ToString::to_string).collect());
+    let mut text = format!("{methods} {origins}");
+    let headers: Vec<String> = grant.headers.iter().map(ToString::to_string).collect();
+    if !headers.is_empty() {
+        let _ = write!(text, " with {}", list(headers));
+    }
+    if !grant.addresses.is_empty() {
+        let _ = write!(text, " at {}", list(grant.addresses.iter().map(ToString::to_string).collect()));
+    }
+    if grant.mode == Mode::Audit {
+        text.push_str(" (audit)");
+    }
+    text
+}

@@ -1,0 +1,110 @@
+//! The process-wide part: one engine, one cache, and the loading of plugins.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::artifact::ArtifactCache;
+use crate::breaker::BreakerConfig;
+use crate::bundle::Bundle;
+use crate::engine::{Engine, EngineConfig};
+use crate::error::{LoadError, RuntimeError};
+use crate::loaded::{Loaded, Loader, Settings};
+use crate::plugin::{Observer, Plugin};
+use crate::state::Services;
+use crate::world::World;
+
+/// Loads and runs plugins. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    engine: Engine,
+    cache: ArtifactCache,
+    services: Services,
+    breaker: BreakerConfig,
+    observer: Observer,
+}
+
+impl Runtime {
+    /// Builds the engine and opens the artifact cache in `cache`.
+    ///
+    /// # Errors
+    /// When the engine cannot reserve its pool, or the cache is not usable.
+    pub fn new(
+        engine: &EngineConfig,
+        cache: &Path,
+        services: Services,
+        breaker: BreakerConfig,
+        observer: Observer,
+    ) -> Result<Self, RuntimeError> {
+        let shared = Shared {
+            engine: Engine::new(engine)?,
+            cache: ArtifactCache::open(cache)?,
+            services,
+            breaker,
+            observer,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// A plugin with nothing loaded yet.
+    pub fn plugin<W: World>(&self, name: &str, concurrency: usize, queue: usize) -> Arc<Plugin<W>> {
+        let observer = Arc::clone(&self.shared.observer);
+        Arc::new(Plugin::new(name.to_owned(), concurrency, queue, self.shared.breaker, observer))
+    }
+
+    /// Whether loading this bundle needs no compilation, as far as the cache's
+    /// names tell.
+    pub fn is_compiled(&self, bundle: &Bundle) -> bool {
+        self.shared.cache.contains(&self.shared.engine, bundle.digest())
+    }
+
+    /// Loads a bundle, asks it to describe itself, and puts it in service. On any
+    /// error what served before goes on serving, and the plugin remembers why.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn install<W: World>(
+        &self,
+        plugin: &Arc<Plugin<W>>,
+        bundle: Result<Bundle, LoadError>,
+        settings: Settings,
+    ) -> Result<(), LoadError> {
+        match self.load(plugin, bundle, settings).await {
+            Ok(loaded) => {
+                plugin.install(loaded);
+                Ok(())
+            }
+            Err(error) => {
+                plugin.reject(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Records that a plugin's file cannot be used, where that is known before its
+    /// bundle is whole. What serves goes on serving.
+    pub fn reject<W: World>(&self, plugin: &Plugin<W>, error: &LoadError) {
+        plugin.reject(error);
+    }
+
+    async fn load<W: World>(
+        &self,
+        plugin: &Arc<Plugin<W>>,
+        bundle: Result<Bundle, LoadError>,
+        settings: Settings,
+    ) -> Result<Loaded<W>, LoadError> {
+        let bundle = bundle?;
+        let shared = Arc::clone(&self.shared);
+        let (journal, metrics) = (Arc::clone(plugin.journal()), Arc::clone(plugin.metrics()));
+        let compiled = tokio::task::spawn_blocking(move || {
+            let loader = Loader { engine: &shared.engine, cache: &shared.cache, services: &shared.services };
+            Loaded::<W>::new(&loader, &bundle, settings, journal, metrics)
+        });
+        let loaded = compiled.await.map_err(|e| LoadError::Compile(e.to_string()))??;
+        loaded.probe().await?;
+        Ok(loaded)
+    }
+}
