@@ -1,0 +1,351 @@
+//! Items and their releases.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+use waystation_core::{
+    check::CheckState,
+    event::{EventType, NewEvent, Severity},
+    id::{HostId, ItemId},
+    item::{Item, ItemSpec, KnownRelease},
+    name::ItemName,
+};
+
+use crate::{
+    error::{StoreError, or_conflict},
+    row::{clean, count, from_json, lease_end, micros, parsed, random, time, to_json},
+    store::{Route, Store, Tx},
+};
+
+type ItemRow = (String, String, i64, i64, String, i64);
+
+macro_rules! item_columns {
+    () => {
+        "id, spec, created_at, updated_at, check_state, next_check_at"
+    };
+}
+
+fn item((id, spec, created, updated, check, next): ItemRow) -> Result<Item, StoreError> {
+    Ok(Item {
+        id: parsed(&id)?,
+        spec: from_json(&spec)?,
+        created_at: time(created)?,
+        updated_at: time(updated)?,
+        check: from_json(&check)?,
+        next_check_at: time(next)?,
+    })
+}
+
+type ReleaseRow = (String, i64);
+
+fn release((body, first_seen): ReleaseRow) -> Result<KnownRelease, StoreError> {
+    Ok(KnownRelease { release: from_json(&body)?, first_seen: time(first_seen)? })
+}
+
+/// An item that this host is to check now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DueItem {
+    /// The item.
+    pub item: Item,
+    /// Until then no other host checks it.
+    pub until: Timestamp,
+}
+
+fn told(item: &Item, kind: EventType, now: Timestamp) -> NewEvent {
+    let data = json!({ "item": item.spec.name, "item_id": item.id, "source": item.spec.source, "locator": item.spec.locator });
+    NewEvent {
+        kind,
+        subject: item.spec.name.to_string(),
+        severity: Severity::Info,
+        data: data.as_object().cloned().unwrap_or_default(),
+        occurred_at: now,
+        key: None,
+    }
+}
+
+impl Tx<'_> {
+    /// One item; nobody else changes it until this transaction ends.
+    pub(crate) async fn lock_item(&mut self, id: ItemId) -> Result<Item, StoreError> {
+        let row: Option<ItemRow> =
+            sqlx::query_as(concat!("UPDATE items SET name = name WHERE id = $1 RETURNING ", item_columns!()))
+                .bind(id.to_string())
+                .fetch_optional(&mut *self.tx)
+                .await?;
+        row.map(item).transpose()?.ok_or_else(|| StoreError::not_found("item", id))
+    }
+
+    /// The known releases of an item, newest first.
+    pub(crate) async fn known(&mut self, id: ItemId) -> Result<Vec<KnownRelease>, StoreError> {
+        let rows: Vec<ReleaseRow> =
+            sqlx::query_as("SELECT body, first_seen FROM releases WHERE item_id = $1 ORDER BY position")
+                .bind(id.to_string())
+                .fetch_all(&mut *self.tx)
+                .await?;
+        rows.into_iter().map(release).collect()
+    }
+
+    /// Makes `after` the known releases of an item; rows that stay as they are are not written.
+    pub(crate) async fn set_known(
+        &mut self,
+        id: ItemId,
+        before: &[KnownRelease],
+        after: &[KnownRelease],
+    ) -> Result<(), StoreError> {
+        let id = id.to_string();
+        for gone in before.iter().filter(|b| after.iter().all(|a| a.release.version != b.release.version)) {
+            sqlx::query("DELETE FROM releases WHERE item_id = $1 AND version = $2")
+                .bind(id.as_str())
+                .bind(clean(&gone.release.version))
+                .execute(&mut *self.tx)
+                .await?;
+        }
+        for (position, known) in after.iter().enumerate() {
+            if before.get(position) == Some(known) {
+                continue;
+            }
+            sqlx::query(
+                "INSERT INTO releases (item_id, version, position, first_seen, body) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (item_id, version) DO UPDATE SET position = excluded.position, body = excluded.body",
+            )
+            .bind(id.as_str())
+            .bind(clean(&known.release.version))
+            .bind(count(position))
+            .bind(micros(known.first_seen))
+            .bind(to_json(&known.release)?)
+            .execute(&mut *self.tx)
+            .await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn set_check(
+        &mut self,
+        id: ItemId,
+        check: &CheckState,
+        next: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE items SET check_state = $1, next_check_at = $2, claimed_by = NULL, lease_until = NULL WHERE id = $3",
+        )
+        .bind(to_json(check)?)
+        .bind(micros(next))
+        .bind(id.to_string())
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Adds an item that is checked from `first_check_at` on.
+    ///
+    /// # Errors
+    /// `conflict` where an item has that name.
+    pub async fn add_item(
+        &self,
+        spec: ItemSpec,
+        first_check_at: Timestamp,
+        now: Timestamp,
+        route: &Route<'_>,
+    ) -> Result<Item, StoreError> {
+        let added = Item {
+            id: ItemId::new(now, &random()),
+            spec,
+            created_at: now,
+            updated_at: now,
+            check: CheckState::default(),
+            next_check_at: first_check_at,
+        };
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO items (id, name, source, spec, created_at, updated_at, check_state, next_check_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(added.id.to_string())
+        .bind(added.spec.name.as_str())
+        .bind(added.spec.source.as_str())
+        .bind(to_json(&added.spec)?)
+        .bind(micros(now))
+        .bind(micros(now))
+        .bind(to_json(&added.check)?)
+        .bind(micros(first_check_at))
+        .execute(&mut *tx.tx)
+        .await
+        .map_err(or_conflict("item", &added.spec.name))?;
+        tx.emit(now, told(&added, EventType::ITEM_ADDED, now), route).await?;
+        tx.commit().await?;
+        Ok(added)
+    }
+
+    /// Changes what an operator says of an item, and has it checked now. Where it asks something else of its
+    /// source from now on, what was learnt before is forgotten.
+    ///
+    /// # Errors
+    /// `not-found`; `conflict` where another item has the new name.
+    pub async fn update_item(
+        &self,
+        id: ItemId,
+        spec: ItemSpec,
+        now: Timestamp,
+        route: &Route<'_>,
+    ) -> Result<Item, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut changed = tx.lock_item(id).await?;
+        if !changed.spec.asks_the_same(&spec) {
+            changed.check = CheckState::default();
+            let known = tx.known(id).await?;
+            tx.set_known(id, &known, &[]).await?;
+        }
+        (changed.spec, changed.updated_at, changed.next_check_at) = (spec, now, now);
+        sqlx::query("UPDATE items SET name = $1, source = $2, spec = $3, updated_at = $4 WHERE id = $5")
+            .bind(changed.spec.name.as_str())
+            .bind(changed.spec.source.as_str())
+            .bind(to_json(&changed.spec)?)
+            .bind(micros(now))
+            .bind(id.to_string())
+            .execute(&mut *tx.tx)
+            .await
+            .map_err(or_conflict("item", &changed.spec.name))?;
+        tx.set_check(id, &changed.check, now).await?;
+        tx.emit(now, told(&changed, EventType::ITEM_CHANGED, now), route).await?;
+        tx.commit().await?;
+        Ok(changed)
+    }
+
+    /// Removes an item with its releases and where it is installed. Its events stay.
+    ///
+    /// # Errors
+    /// `not-found`.
+    pub async fn remove_item(
+        &self,
+        id: ItemId,
+        now: Timestamp,
+        route: &Route<'_>,
+    ) -> Result<Item, StoreError> {
+        let mut tx = self.begin().await?;
+        let removed = tx.lock_item(id).await?;
+        sqlx::query("DELETE FROM items WHERE id = $1").bind(id.to_string()).execute(&mut *tx.tx).await?;
+        tx.emit(now, told(&removed, EventType::ITEM_REMOVED, now), route).await?;
+        tx.commit().await?;
+        Ok(removed)
+    }
+
+    /// One item by its id.
+    ///
+    /// # Errors
+    /// `not-found`.
+    pub async fn item(&self, id: ItemId) -> Result<Item, StoreError> {
+        let row: Option<ItemRow> =
+            sqlx::query_as(concat!("SELECT ", item_columns!(), " FROM items WHERE id = $1"))
+                .bind(id.to_string())
+                .fetch_optional(self.reader())
+                .await?;
+        row.map(item).transpose()?.ok_or_else(|| StoreError::not_found("item", id))
+    }
+
+    /// One item by its name.
+    ///
+    /// # Errors
+    /// `not-found`.
+    pub async fn item_named(&self, name: &ItemName) -> Result<Item, StoreError> {
+        let row: Option<ItemRow> =
+            sqlx::query_as(concat!("SELECT ", item_columns!(), " FROM items WHERE name = $1"))
+                .bind(name.as_str())
+                .fetch_optional(self.reader())
+                .await?;
+        row.map(item).transpose()?.ok_or_else(|| StoreError::not_found("item", name))
+    }
+
+    /// Up to `limit` items by name, those after `after`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn items(&self, after: Option<&ItemName>, limit: u32) -> Result<Vec<Item>, StoreError> {
+        let rows: Vec<ItemRow> = sqlx::query_as(concat!(
+            "SELECT ",
+            item_columns!(),
+            " FROM items WHERE name > $1 ORDER BY name LIMIT $2"
+        ))
+        .bind(after.map_or("", ItemName::as_str))
+        .bind(count(limit))
+        .fetch_all(self.reader())
+        .await?;
+        rows.into_iter().map(item).collect()
+    }
+
+    /// How many items there are.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn count_items(&self) -> Result<u64, StoreError> {
+        let n: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM items").fetch_one(self.reader()).await?;
+        crate::row::unsigned(n)
+    }
+
+    /// The known releases of an item, newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn releases(&self, id: ItemId) -> Result<Vec<KnownRelease>, StoreError> {
+        let rows: Vec<ReleaseRow> =
+            sqlx::query_as("SELECT body, first_seen FROM releases WHERE item_id = $1 ORDER BY position")
+                .bind(id.to_string())
+                .fetch_all(self.reader())
+                .await?;
+        rows.into_iter().map(release).collect()
+    }
+
+    /// Claims up to `limit` items whose check is due, the longest due first, until `now + lease`. An item is
+    /// held by one host at a time; its claim ends with [`Store::record_check`] or with the lease.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn claim_due_items(
+        &self,
+        host: HostId,
+        now: Timestamp,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<DueItem>, StoreError> {
+        let until = lease_end(now, lease);
+        let mut tx = self.begin().await?;
+        tx.take("claim-items").await?;
+        let rows: Vec<ItemRow> = sqlx::query_as(concat!(
+            "UPDATE items SET claimed_by = $1, lease_until = $2 WHERE id IN
+             (SELECT id FROM items WHERE next_check_at <= $3 AND (lease_until IS NULL OR lease_until <= $3)
+              ORDER BY next_check_at, id LIMIT $4) RETURNING ",
+            item_columns!()
+        ))
+        .bind(host.to_string())
+        .bind(until)
+        .bind(micros(now))
+        .bind(count(limit))
+        .fetch_all(&mut *tx.tx)
+        .await?;
+        tx.commit().await?;
+        let mut due = rows
+            .into_iter()
+            .map(|row| Ok(DueItem { item: item(row)?, until: time(until)? }))
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        due.sort_by_key(|due| (due.item.next_check_at, due.item.id));
+        Ok(due)
+    }
+
+    /// Has an item checked at `at`.
+    ///
+    /// # Errors
+    /// `not-found`.
+    pub async fn check_item_at(&self, id: ItemId, at: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query("UPDATE items SET next_check_at = $1 WHERE id = $2")
+            .bind(micros(at))
+            .bind(id.to_string())
+            .execute(&mut *tx.tx)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::not_found("item", id));
+        }
+        tx.commit().await
+    }
+}

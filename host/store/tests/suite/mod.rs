@@ -1,0 +1,194 @@
+//! The tests that both databases pass. `tests/sqlite.rs` and `tests/postgres.rs` run them.
+
+pub(crate) mod checks;
+pub(crate) mod claims;
+pub(crate) mod events;
+pub(crate) mod items;
+pub(crate) mod kv;
+pub(crate) mod model;
+pub(crate) mod outbox;
+pub(crate) mod schema;
+pub(crate) mod state;
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{AnyConnection, Connection};
+use waystation_core::{
+    check::{CheckError, Outcome, Timing},
+    event::{EventType, NewEvent, Severity},
+    id::HostId,
+    item::{Item, ItemSpec},
+    name::ChannelName,
+    policy::Policy,
+    release::Release,
+    version::Scheme,
+};
+use waystation_store::{DatabaseUrl, Store, StoreError, nowhere};
+
+/// An empty database of one test.
+#[derive(Clone)]
+pub(crate) struct Db {
+    /// Its address for the store.
+    pub(crate) url: DatabaseUrl,
+    /// Its address for the driver.
+    pub(crate) raw: String,
+}
+
+impl Db {
+    pub(crate) async fn open(&self) -> Store {
+        self.try_open().await.unwrap()
+    }
+
+    pub(crate) async fn try_open(&self) -> Result<Store, StoreError> {
+        Store::open(&self.url, host(0)).await
+    }
+
+    /// A connection that knows nothing of the store.
+    pub(crate) async fn raw(&self) -> AnyConnection {
+        sqlx::any::install_default_drivers();
+        AnyConnection::connect(&self.raw).await.unwrap()
+    }
+
+    /// Runs a statement behind the store's back.
+    pub(crate) async fn tamper(&self, sql: &'static str) {
+        let mut raw = self.raw().await;
+        sqlx::raw_sql(sql).execute(&mut raw).await.unwrap();
+        raw.close().await.unwrap();
+    }
+}
+
+/// Makes a test of each function of the suite; `$run` gives it a database and cleans up after it.
+macro_rules! tests {
+    ($run:path) => {
+        $crate::suite::tests! { $run,
+            checks: [
+                a_check_is_kept_whole, a_repeated_check_tells_its_news_once, a_check_that_is_cut_off_leaves_no_half,
+                a_check_whose_routing_fails_leaves_nothing, a_removed_item_takes_no_check, hosts_that_check_at_once_tell_once,
+            ],
+            claims: [
+                racing_hosts_check_each_item_once, a_lease_that_ends_is_taken_over, a_recorded_check_ends_the_claim,
+                racing_hosts_run_each_task_once, a_task_keeps_its_next_run_until_its_schedule_changes,
+                a_late_host_does_not_end_the_run_of_another, claims_are_given_back,
+            ],
+            events: [
+                sequences_ascend_and_resume, a_key_is_told_once, racing_writers_leave_no_hole_behind_a_reader,
+                subscribers_hear_of_what_was_kept_in_order, old_events_go_and_dead_letters_stay,
+                text_from_outside_is_kept_as_it_is,
+            ],
+            items: [
+                an_item_is_added_found_changed_and_removed, a_name_is_taken_once, pages_follow_byte_order,
+                another_question_forgets_the_old_answer, what_is_installed_is_compared_and_told, releases_are_bounded,
+            ],
+            kv: [
+                values_come_back, quotas_hold, racing_writers_stay_within_the_quota, prefixes_are_bytes, keys_come_in_pages,
+                plugins_do_not_see_each_other,
+            ],
+            model: [no_event_is_lost_and_none_goes_without_its_key],
+            outbox: [
+                racing_hosts_send_each_message_once, an_abandoned_message_is_sent_again_with_its_key,
+                failures_wait_and_end_in_a_dead_letter, a_dead_letter_is_replayed, a_message_that_kills_its_host_ends,
+                a_late_host_changes_nothing, what_cannot_be_retried_is_dead_at_once,
+            ],
+            schema: [
+                opening_again_changes_nothing, a_newer_schema_is_left_alone, an_edited_migration_is_refused,
+                both_databases_have_the_same_columns, damage_is_told_and_does_not_spread,
+            ],
+            state: [a_plugin_is_remembered, facts_are_kept, readiness_is_told],
+        }
+    };
+    ($run:path, $($module:ident: [$($test:ident),* $(,)?],)*) => {
+        $(mod $module {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                $run(crate::suite::$module::$test).await;
+            })*
+        })*
+    };
+}
+pub(crate) use tests;
+
+/// So many seconds after the start of each test's time.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap() + SignedDuration::from_secs(seconds)
+}
+
+pub(crate) fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) fn host(number: u8) -> HostId {
+    HostId::new(at(0), &[number; 10])
+}
+
+pub(crate) fn timing(seconds: i64) -> Timing {
+    Timing { now: at(seconds), interval: secs(21_600), random: 0 }
+}
+
+pub(crate) fn spec(name: &str) -> ItemSpec {
+    ItemSpec {
+        name: name.parse().unwrap(),
+        source: "github".parse().unwrap(),
+        locator: "BurntSushi/ripgrep".parse().unwrap(),
+        options: serde_json::Map::new(),
+        scheme: Scheme::Semver,
+        policy: Policy::default(),
+    }
+}
+
+/// Adds an item that is due at once.
+pub(crate) async fn add(store: &Store, name: &str) -> Item {
+    store.add_item(spec(name), at(0), at(0), &nowhere).await.unwrap()
+}
+
+pub(crate) fn listing(versions: &[&str]) -> Outcome {
+    let releases = versions.iter().copied().map(Release::new).collect();
+    Outcome::Listing { releases, validator: Some("\"etag\"".to_owned()) }
+}
+
+pub(crate) fn check_error(retryable: bool) -> Outcome {
+    let (code, message) = ("unreachable".to_owned(), "no answer".to_owned());
+    Outcome::Failed(CheckError { code, message, retryable, retry_after: None })
+}
+
+pub(crate) fn channel(name: &str) -> ChannelName {
+    name.parse().unwrap()
+}
+
+/// Sends everything to one channel.
+pub(crate) fn to_ops(_: &NewEvent) -> Vec<ChannelName> {
+    vec![channel("ops")]
+}
+
+pub(crate) fn event(key: Option<&str>) -> NewEvent {
+    NewEvent {
+        kind: EventType::PLUGIN_STATE,
+        subject: "github".to_owned(),
+        severity: Severity::Warning,
+        data: serde_json::Map::from_iter([("state".to_owned(), "disabled".into())]),
+        occurred_at: at(0),
+        key: key.map(str::to_owned),
+    }
+}
+
+/// Runs `n` of the same future at once and collects what they give.
+pub(crate) async fn race<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    n: u8,
+    start: impl Fn(u8) -> F,
+) -> Vec<T> {
+    let barrier = std::sync::Arc::new(tokio::sync::Barrier::new(usize::from(n)));
+    let tasks: Vec<_> = (0..n)
+        .map(|number| {
+            let (barrier, run) = (barrier.clone(), start(number));
+            tokio::spawn(async move {
+                barrier.wait().await;
+                run.await
+            })
+        })
+        .collect();
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(task.await.unwrap());
+    }
+    results
+}

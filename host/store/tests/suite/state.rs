@@ -1,0 +1,51 @@
+use waystation_core::outbox::Failure;
+use waystation_store::PluginRecord;
+
+use super::{Db, at, event, race, to_ops};
+
+pub(crate) async fn a_plugin_is_remembered(db: Db) {
+    let store = db.open().await;
+    let name = "github".parse().unwrap();
+    assert_eq!(store.plugin(&name).await.unwrap(), None);
+    let mut record = PluginRecord {
+        name: name.clone(),
+        digest: "sha256:00".into(),
+        enabled: true,
+        quarantine: Some(serde_json::json!({ "until": "2026-01-01T00:00:00Z", "failures": 5 })),
+        last_error: Some(Failure { code: "trap".into(), message: "unreachable".into() }),
+        updated_at: at(0),
+    };
+    store.put_plugin(&record, vec![event(Some("q")), event(Some("q"))], &to_ops).await.unwrap();
+    assert_eq!(store.outbox_counts().await.unwrap().pending, 1);
+    drop(store);
+    let store = db.open().await;
+    assert_eq!(store.plugin(&name).await.unwrap().as_ref(), Some(&record));
+    (record.enabled, record.quarantine, record.last_error) = (false, None, None);
+    store.put_plugin(&record, Vec::new(), &to_ops).await.unwrap();
+    assert_eq!(store.plugins().await.unwrap(), [record]);
+    store.remove_plugin(&name).await.unwrap();
+    assert!(store.plugins().await.unwrap().is_empty());
+}
+
+pub(crate) async fn facts_are_kept(db: Db) {
+    let store = db.open().await;
+    assert_eq!(store.meta("instance").await.unwrap(), None);
+    let answers = race(8, |n| {
+        let store = store.clone();
+        async move { store.meta_or_insert("instance", &n.to_string()).await.unwrap() }
+    })
+    .await;
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    assert_eq!(store.meta("instance").await.unwrap().as_deref(), Some(answers[0].as_str()));
+    store.set_meta("instance", "other").await.unwrap();
+    assert_eq!(store.meta_or_insert("instance", "x").await.unwrap(), "other");
+}
+
+pub(crate) async fn readiness_is_told(db: Db) {
+    let store = db.open().await;
+    store.ping().await.unwrap();
+    let clone = store.clone();
+    store.close().await;
+    assert_eq!(clone.ping().await.unwrap_err().code(), "database-unavailable");
+    assert_eq!(clone.set_meta("a", "b").await.unwrap_err().code(), "database-unavailable");
+}
