@@ -1,0 +1,30 @@
+//! Who may use the API: whoever presents the host's token.
+
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::api::problem::Problem;
+use crate::host::Host;
+
+/// Lets a request pass that carries the token in its `Authorization` header, and
+/// nowhere else: never in the URL, where it would be logged.
+pub(crate) async fn require_token(State(host): State<Host>, request: Request, next: Next) -> Response {
+    let presented = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
+    match presented {
+        Some(token) if host.token().matches(token) => next.run(request).await,
+        Some(_) => refuse("this token is not the host's; `waystation up` prints where the right one is"),
+        None => refuse("send `Authorization: Bearer …` with the token from the host's data folder"),
+    }
+}
+
+fn refuse(detail: &str) -> Response {
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).into_response()
+}

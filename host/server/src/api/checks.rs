@@ -1,0 +1,140 @@
+//! `/api/v1/checks`: checks now, with progress.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use utoipa::ToSchema;
+use waystation_core::item::Item;
+
+use crate::api::items;
+use crate::api::problem::Problem;
+use crate::api::views::{ErrorView, ItemView};
+use crate::checker::{CheckFailure, Checked};
+use crate::host::Host;
+
+/// What to check.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckRequest {
+    /// Names of items; all of them when left out.
+    items: Option<Vec<String>>,
+}
+
+/// A line of the answer: one per item as its check ends, then the summary.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum CheckLine {
+    /// How many items there are.
+    Started {
+        /// Items.
+        total: usize,
+    },
+    /// One check ended.
+    Checked {
+        /// The item as it is now.
+        item: Box<ItemView>,
+    },
+    /// One check was not recorded.
+    Lost {
+        /// The item's name.
+        name: String,
+        /// Why.
+        error: ErrorView,
+    },
+    /// All ended.
+    Finished {
+        /// Items.
+        total: usize,
+        /// Items whose check failed.
+        failed: usize,
+        /// How long it took, in milliseconds.
+        took_ms: u64,
+    },
+}
+
+/// Checks items now. The answer is newline-delimited JSON that comes as the checks
+/// end.
+#[utoipa::path(post, path = "/api/v1/checks", tag = "checks", request_body = CheckRequest,
+    responses((status = 200, body = CheckLine, content_type = "application/x-ndjson"),
+        (status = "default", body = Problem)))]
+pub(crate) async fn check(State(host): State<Host>, body: Bytes) -> Result<Response, Problem> {
+    let request: CheckRequest = match body.as_ref() {
+        [] => CheckRequest::default(),
+        body => serde_json::from_slice(body)
+            .map_err(|e| Problem::new(StatusCode::BAD_REQUEST, "bad-body", e.to_string()))?,
+    };
+    let chosen = chosen(&host, request.items).await?;
+    let (lines, receiver) = mpsc::unbounded_channel();
+    // Runs on even if the client goes away: what was asked of remotes is recorded.
+    let task = run(host.clone(), chosen, lines);
+    host.spawn(task);
+    let stream = UnboundedReceiverStream::new(receiver).map(|line: CheckLine| {
+        let mut text = serde_json::to_vec(&line).map_err(std::io::Error::other)?;
+        text.push(b'\n');
+        Ok::<_, std::io::Error>(Bytes::from(text))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response())
+}
+
+async fn chosen(host: &Host, names: Option<Vec<String>>) -> Result<Vec<Item>, Problem> {
+    match names {
+        None => Ok(host.all_items().await?),
+        Some(names) => {
+            let mut items = Vec::with_capacity(names.len());
+            for name in names {
+                let parsed = name.parse().map_err(|_| Problem::not_found("item", &name))?;
+                items.push(host.store().item_named(&parsed).await?);
+            }
+            Ok(items)
+        }
+    }
+}
+
+async fn run(host: Host, items: Vec<Item>, lines: mpsc::UnboundedSender<CheckLine>) {
+    let began = std::time::Instant::now();
+    let total = items.len();
+    // A send fails when the client went away; the work goes on.
+    let _ = lines.send(CheckLine::Started { total });
+    let (ended, mut each) = mpsc::unbounded_channel::<Checked>();
+    let progress = move |checked: &Checked| drop(ended.send(checked.clone()));
+    let tell = async {
+        let mut failed = 0;
+        for _ in 0..total {
+            let Some(checked) = each.recv().await else { break };
+            let line = line(&host, checked).await;
+            failed += usize::from(match &line {
+                CheckLine::Checked { item } => item.error.is_some(),
+                _ => true,
+            });
+            let _ = lines.send(line);
+        }
+        failed
+    };
+    let (_, failed) = tokio::join!(host.checker().check(items, &progress), tell);
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let _ = lines.send(CheckLine::Finished { total, failed, took_ms });
+}
+
+async fn line(host: &Host, checked: Checked) -> CheckLine {
+    let name = checked.item.spec.name.to_string();
+    let lost = |code: &str, message: String| CheckLine::Lost {
+        name: name.clone(),
+        error: ErrorView { code: code.to_owned(), message, retryable: true },
+    };
+    let conclusion = match checked.result {
+        Ok(conclusion) => conclusion,
+        Err(CheckFailure::Gone) => return lost("gone", "the item was removed meanwhile".into()),
+        Err(CheckFailure::Store(code, message)) => return lost(code, message),
+    };
+    let now = Item { check: conclusion.check, next_check_at: conclusion.next_check_at, ..checked.item };
+    match items::views(host, &[now]).await.map(|mut views| views.pop()) {
+        Ok(Some(item)) => CheckLine::Checked { item: Box::new(item) },
+        _ => lost("database-unavailable", "the outcome could not be read back".into()),
+    }
+}

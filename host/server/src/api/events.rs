@@ -1,0 +1,110 @@
+//! `/api/v1/events`: what happened, and what happens.
+
+use std::convert::Infallible;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::Stream;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use utoipa::{IntoParams, ToSchema};
+use waystation_core::event::EventSeq;
+
+use crate::api::problem::Problem;
+use crate::api::views::EventView;
+use crate::host::Host;
+
+/// Events read from the database at once.
+const BATCH: u32 = 200;
+
+/// Which events.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventQuery {
+    /// Events after this number, oldest first. Left out: the newest, newest first.
+    after: Option<i64>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<u32>,
+}
+
+/// Some events.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventPage {
+    events: Vec<EventView>,
+}
+
+/// Lists events.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery),
+    responses((status = 200, body = EventPage), (status = "default", body = Problem)))]
+pub(crate) async fn list(
+    State(host): State<Host>,
+    query: Result<Query<EventQuery>, QueryRejection>,
+) -> Result<Json<EventPage>, Problem> {
+    let Query(query) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
+    let limit = query.limit.unwrap_or(50).clamp(1, BATCH);
+    let events = match query.after {
+        Some(after) => host.store().events_after(EventSeq(after), limit).await?,
+        None => host.store().events_before(None, limit).await?,
+    };
+    Ok(Json(EventPage { events: events.iter().map(EventView::from).collect() }))
+}
+
+/// Follows events: server-sent events whose `event` is the type and whose `id` is
+/// the number. With `Last-Event-ID` (or `after`) nothing since then is missed.
+#[utoipa::path(get, path = "/api/v1/events/stream", tag = "events", params(EventQuery),
+    responses((status = 200, body = EventView, content_type = "text/event-stream"),
+        (status = "default", body = Problem)))]
+pub(crate) async fn follow(
+    State(host): State<Host>,
+    headers: HeaderMap,
+    query: Result<Query<EventQuery>, QueryRejection>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let Query(query) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
+    let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let after = match resumed.or(query.after) {
+        Some(after) => EventSeq(after),
+        None => host.store().last_event().await?,
+    };
+    let (sender, receiver) = mpsc::channel(64);
+    host.spawn(feed(host.clone(), after, sender));
+    Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::default()))
+}
+
+/// Reads on from `after` for as long as the client listens and the host runs. The
+/// database is the truth; the live channel only says when to look.
+async fn feed(host: Host, mut after: EventSeq, sender: mpsc::Sender<Result<Event, Infallible>>) {
+    let mut live = host.store().subscribe();
+    let stop = host.stopping();
+    loop {
+        let events = match host.store().events_after(after, BATCH).await {
+            Ok(events) => events,
+            Err(e) => {
+                tracing::warn!(code = e.code(), "an event stream ends: {e}");
+                return;
+            }
+        };
+        let full = events.len() as u64 == u64::from(BATCH);
+        for event in events {
+            after = event.seq;
+            let sse = Event::default().event(event.kind.as_str()).id(event.seq.to_string());
+            let Ok(sse) = sse.json_data(EventView::from(&event)) else { continue };
+            if sender.send(Ok(sse)).await.is_err() {
+                return;
+            }
+        }
+        if full {
+            continue;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sender.closed() => return,
+            // Lagging behind and waking by time are as good: both look again.
+            _ = live.recv() => {}
+            () = tokio::time::sleep(std::time::Duration::from_secs(5)) => {}
+        }
+    }
+}

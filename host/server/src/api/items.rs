@@ -1,0 +1,210 @@
+//! `/api/v1/items`
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+use waystation_core::item::{Item, ItemSpec};
+use waystation_core::name::ItemName;
+use waystation_core::policy::Policy;
+use waystation_core::version::Scheme;
+
+use crate::api::problem::Problem;
+use crate::api::views::{ItemView, ReleaseView};
+use crate::declared::default_scheme;
+use crate::host::Host;
+
+/// Items per page, unless asked otherwise.
+const PAGE: u32 = 200;
+/// The most items per page.
+const MAX_PAGE: u32 = 1_000;
+
+/// Which page.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Paging {
+    /// The last name of the page before.
+    after: Option<String>,
+    /// 1 to 1000; 200 when left out.
+    limit: Option<u32>,
+}
+
+/// A page of items, by name.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ItemPage {
+    items: Vec<ItemView>,
+    /// Give this as `after` for the next page; none when this is the last.
+    next: Option<String>,
+}
+
+/// Lists items.
+#[utoipa::path(get, path = "/api/v1/items", tag = "items", params(Paging),
+    responses((status = 200, body = ItemPage), (status = "default", body = Problem)))]
+pub(crate) async fn list(
+    State(host): State<Host>,
+    query: Result<Query<Paging>, QueryRejection>,
+) -> Result<Json<ItemPage>, Problem> {
+    let Query(paging) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
+    let after = paging.after.as_deref().map(name).transpose()?;
+    let limit = paging.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+    let items = host.store().items(after.as_ref(), limit).await?;
+    let next =
+        (items.len() as u64 == u64::from(limit)).then(|| items.last().map(|i| i.spec.name.to_string()));
+    Ok(Json(ItemPage { items: views(&host, &items).await?, next: next.flatten() }))
+}
+
+/// What is shown of these items.
+pub(crate) async fn views(host: &Host, items: &[Item]) -> Result<Vec<ItemView>, Problem> {
+    let machines = host.store().machines().await?;
+    let only = if let [one] = items { Some(one.id) } else { None };
+    let installed = host.store().installed(only).await?;
+    Ok(items.iter().map(|item| ItemView::new(item, &installed, &machines)).collect())
+}
+
+/// A new item.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewItem {
+    /// What to call it; unique.
+    name: String,
+    /// The plugin that knows its releases.
+    source: String,
+    /// What that plugin calls it.
+    locator: String,
+    /// Settings of the item, which the plugin documents.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    options: Map<String, Value>,
+    /// How its versions compare; what the plugin says when left out.
+    scheme: Option<String>,
+    /// Which releases are wanted.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    policy: Map<String, Value>,
+    /// The version that is installed on this machine, and the manager it came by.
+    installed: Option<Installed>,
+}
+
+/// An installed version.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Installed {
+    manager: String,
+    version: String,
+}
+
+/// Adds an item. It is checked at once, in the background.
+#[utoipa::path(post, path = "/api/v1/items", tag = "items", request_body = NewItem,
+    responses((status = 201, body = ItemView), (status = "default", body = Problem)))]
+pub(crate) async fn add(
+    State(host): State<Host>,
+    body: Result<Json<NewItem>, JsonRejection>,
+) -> Result<(StatusCode, Json<ItemView>), Problem> {
+    let Json(new) = body.map_err(|e| Problem::new(e.status(), "bad-body", e.body_text()))?;
+    if host.plugins().source(&new.source).is_none() {
+        let known: Vec<String> = host
+            .plugins()
+            .all()
+            .iter()
+            .filter(|p| p.world() == Some("update-source"))
+            .map(|p| p.name().to_owned())
+            .collect();
+        let there_are = match known.as_slice() {
+            [] => "none is loaded".to_owned(),
+            some => format!("there are {}", some.join(", ")),
+        };
+        let detail = format!("no update source `{}`; {there_are}", new.source);
+        return Err(Problem::bad("no-such-source", detail));
+    }
+    let scheme = match &new.scheme {
+        Some(scheme) => parsed::<Scheme, _>(scheme)?,
+        None => default_scheme(host.plugins(), &new.source).await,
+    };
+    let policy: Policy = serde_json::from_value(Value::Object(new.policy))
+        .map_err(|e| Problem::bad("bad-policy", format!("policy: {e}")))?;
+    policy.clone().bind(scheme).map_err(|e| Problem::bad(e.code(), e.to_string()))?;
+    let spec = ItemSpec {
+        name: name(&new.name)?,
+        source: parsed(&new.source)?,
+        locator: parsed(&new.locator)?,
+        options: new.options,
+        scheme,
+        policy,
+    };
+    let now = Timestamp::now();
+    let item = host.store().add_item(spec, now, now, &host.route()).await?;
+    if let Some(installed) = new.installed {
+        let machine = host.store().ensure_machine(&parsed("this-host")?, now).await?;
+        let manager = parsed(&installed.manager)?;
+        host.store()
+            .record_installed(machine.id, item.id, &manager, &installed.version, now, &host.route())
+            .await?;
+    }
+    let mut views = views(&host, std::slice::from_ref(&item)).await?;
+    match views.pop() {
+        Some(view) => Ok((StatusCode::CREATED, Json(view))),
+        None => Err(Problem::not_found("item", &new.name)),
+    }
+}
+
+/// An item and its releases.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ItemDetail {
+    #[serde(flatten)]
+    item: ItemView,
+    /// The policy as it was written.
+    #[schema(value_type = Object)]
+    policy: Policy,
+    /// The options as they were written.
+    #[schema(value_type = Object)]
+    options: Map<String, Value>,
+    /// What is known, newest first.
+    releases: Vec<ReleaseView>,
+}
+
+/// Shows one item.
+#[utoipa::path(get, path = "/api/v1/items/{name}", tag = "items", params(("name" = String, Path)),
+    responses((status = 200, body = ItemDetail), (status = "default", body = Problem)))]
+pub(crate) async fn show(
+    State(host): State<Host>,
+    Path(item): Path<String>,
+) -> Result<Json<ItemDetail>, Problem> {
+    let found = host.store().item_named(&name(&item)?).await?;
+    let releases = host.store().releases(found.id).await?;
+    let mut views = views(&host, std::slice::from_ref(&found)).await?;
+    let view = views.pop().ok_or_else(|| Problem::not_found("item", &item))?;
+    Ok(Json(ItemDetail {
+        item: view,
+        policy: found.spec.policy,
+        options: found.spec.options,
+        releases: releases.into_iter().map(ReleaseView::from).collect(),
+    }))
+}
+
+/// Removes an item and what is known of it.
+#[utoipa::path(delete, path = "/api/v1/items/{name}", tag = "items", params(("name" = String, Path)),
+    responses((status = 204), (status = "default", body = Problem)))]
+pub(crate) async fn remove(
+    State(host): State<Host>,
+    Path(item): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let found = host.store().item_named(&name(&item)?).await?;
+    host.store().remove_item(found.id, Timestamp::now(), &host.route()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn name(text: &str) -> Result<ItemName, Problem> {
+    parsed(text)
+}
+
+fn parsed<T, E>(text: &str) -> Result<T, Problem>
+where
+    T: std::str::FromStr<Err = E>,
+    E: std::fmt::Display,
+{
+    text.parse().map_err(|e: E| Problem::bad("bad-value", e.to_string()))
+}

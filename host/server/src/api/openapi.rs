@@ -1,0 +1,42 @@
+//! The API's description, OpenAPI 3.1.
+
+use axum::Json;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use crate::api::{checks, deliveries, events, health, items, metrics, plugins};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Waystation", description = "The API of a Waystation host."),
+    paths(
+        plugins::host, items::list, items::add, items::show, items::remove, checks::check, plugins::list,
+        plugins::show, plugins::enable, plugins::disable, plugins::logs, plugins::follow, events::list,
+        events::follow, deliveries::dead, deliveries::replay, health::live, health::ready, metrics::metrics,
+        serve,
+    ),
+    security(("token" = [])),
+    modifiers(&Token)
+)]
+struct Api;
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        api.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}
+
+/// This description.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "host",
+    responses((status = 200, content_type = "application/json")))]
+pub(crate) async fn serve() -> Json<utoipa::openapi::OpenApi> {
+    Json(document())
+}

@@ -1,0 +1,462 @@
+//! What the API shows of things.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use waystation_core::event::Event;
+use waystation_core::item::{Item, KnownRelease};
+use waystation_core::machine::{Machine, MachineItem, Standing};
+use waystation_runtime::journal::Line;
+use waystation_runtime::{Cause, Class};
+
+use crate::plugins::AnyPlugin;
+
+/// A piece of software that is watched.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ItemView {
+    /// UUID.
+    pub id: String,
+    /// What the operator calls it.
+    pub name: String,
+    /// The plugin that knows its releases.
+    pub source: String,
+    /// What that plugin calls it.
+    pub locator: String,
+    /// How its versions compare.
+    pub scheme: String,
+    /// The version that its policy wants, if a check found one.
+    pub latest: Option<String>,
+    /// When that version was published.
+    pub published_at: Option<Timestamp>,
+    /// When a check last got an answer.
+    pub checked_at: Option<Timestamp>,
+    /// When it is checked next.
+    pub next_check_at: Timestamp,
+    /// Why the last check failed; none when it did not.
+    pub error: Option<ErrorView>,
+    /// Where it is installed.
+    pub installed: Vec<InstalledView>,
+}
+
+/// Why something failed.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ErrorView {
+    /// Stable, kebab-case.
+    pub code: String,
+    /// A sentence.
+    pub message: String,
+    /// Whether trying again later can help.
+    pub retryable: bool,
+}
+
+/// An installed item.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct InstalledView {
+    /// The machine's name.
+    pub machine: String,
+    /// The package manager.
+    pub manager: String,
+    /// The version.
+    pub version: String,
+    /// `current`, `outdated` or `unknown`.
+    pub standing: String,
+    /// How far behind: `major`, `minor`, `patch`, `revision`, `prerelease`, `other`.
+    pub outdated_by: Option<String>,
+    /// Why it is unknown.
+    pub why: Option<String>,
+}
+
+impl ItemView {
+    /// Puts together what is known of an item.
+    pub fn new(item: &Item, installed: &[MachineItem], machines: &[Machine]) -> Self {
+        let error = item.check.failing.as_ref().map(|failing| ErrorView {
+            code: failing.last.code.clone(),
+            message: failing.last.message.clone(),
+            retryable: failing.last.retryable,
+        });
+        Self {
+            id: item.id.to_string(),
+            name: item.spec.name.to_string(),
+            source: item.spec.source.to_string(),
+            locator: item.spec.locator.to_string(),
+            scheme: item.spec.scheme.to_string(),
+            latest: item.check.latest.as_ref().map(|latest| latest.version.clone()),
+            published_at: item.check.latest.as_ref().and_then(|latest| latest.published_at),
+            checked_at: item.check.checked_at,
+            next_check_at: item.next_check_at,
+            error,
+            installed: installed
+                .iter()
+                .filter(|at| at.item == item.id)
+                .map(|at| {
+                    let view = InstalledView::new(at, machines);
+                    let why = item.check.checked_at.is_none().then(|| "not checked yet".to_owned());
+                    InstalledView { why: view.why.and_then(|own| why.or(Some(own))), ..view }
+                })
+                .collect(),
+        }
+    }
+}
+
+impl InstalledView {
+    fn new(at: &MachineItem, machines: &[Machine]) -> Self {
+        let machine = machines.iter().find(|machine| machine.id == at.machine);
+        let (standing, outdated_by, why) = match &at.standing {
+            Standing::Current => ("current", None, None),
+            Standing::Outdated { gap, .. } => ("outdated", gap.map(|gap| gap.as_str().to_owned()), None),
+            Standing::Unknown { why } => ("unknown", None, Some(why.clone())),
+        };
+        Self {
+            machine: machine.map_or_else(|| at.machine.to_string(), |machine| machine.name.to_string()),
+            manager: at.manager.to_string(),
+            version: at.installed.clone(),
+            standing: standing.into(),
+            outdated_by,
+            why,
+        }
+    }
+}
+
+/// One known release.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReleaseView {
+    /// The version.
+    pub version: String,
+    /// When it was published.
+    pub published_at: Option<Timestamp>,
+    /// When a check first saw it.
+    pub first_seen: Timestamp,
+    /// Whether it is a pre-release.
+    pub prerelease: bool,
+    /// Whether it was withdrawn.
+    pub withdrawn: bool,
+    /// The remote's channel.
+    pub channel: Option<String>,
+    /// Where to read about it.
+    pub url: Option<String>,
+    /// Its files.
+    pub assets: Vec<AssetView>,
+}
+
+/// A file of a release.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AssetView {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// In bytes.
+    pub size: Option<u64>,
+    /// `algorithm:hex`.
+    pub digests: Vec<String>,
+}
+
+impl From<KnownRelease> for ReleaseView {
+    fn from(known: KnownRelease) -> Self {
+        let release = known.release;
+        let assets = release.assets.into_iter().map(|asset| AssetView {
+            name: asset.name,
+            url: asset.url,
+            size: asset.size,
+            digests: asset.digests.iter().map(ToString::to_string).collect(),
+        });
+        Self {
+            version: release.version,
+            published_at: release.published_at,
+            first_seen: known.first_seen,
+            prerelease: release.prerelease,
+            withdrawn: release.withdrawn,
+            channel: release.channel,
+            url: release.url,
+            assets: assets.collect(),
+        }
+    }
+}
+
+/// A plugin as it stands.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PluginView {
+    /// What the operator calls it.
+    pub name: String,
+    /// `update-source`, `notifier`; none when its file tells nothing.
+    pub world: Option<String>,
+    /// `running`, `quarantined`, `disabled`, `needs-grants`, `failed`.
+    pub status: String,
+    /// What to know or do about that.
+    pub detail: Option<String>,
+    /// What serves; none when nothing does.
+    pub serving: Option<ServingView>,
+    /// What was offered last and not accepted.
+    pub rejected: Option<ErrorView>,
+    /// Calls that ran.
+    pub calls: u64,
+    /// Calls that failed, by cause.
+    pub failures: BTreeMap<String, u64>,
+    /// Calls that were refused before they ran.
+    pub refused: u64,
+    /// Processor time over all calls, in milliseconds.
+    pub cpu_ms: f64,
+    /// Wall time over all calls, in milliseconds.
+    pub wall_ms: f64,
+    /// Most memory of one call, in bytes.
+    pub peak_memory: u64,
+    /// The longest call, in milliseconds.
+    pub peak_wall_ms: f64,
+    /// Calls that run now.
+    pub running: u64,
+    /// Calls that wait now.
+    pub waiting: u64,
+    /// Log lines that were dropped.
+    pub log_dropped: u64,
+}
+
+/// What serves calls of a plugin.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ServingView {
+    /// `namespace/name`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// World and generation.
+    pub kind: String,
+    /// One line.
+    pub summary: String,
+    /// `sha256:…`
+    pub digest: String,
+    /// Whether its compiled form came from the cache.
+    pub cached: bool,
+    /// How long loading took, in milliseconds.
+    pub load_ms: f64,
+    /// Requested, granted, used.
+    pub grants: Vec<GrantView>,
+    /// What it runs under.
+    pub limits: BTreeMap<String, String>,
+    /// What it imports.
+    pub imports: Vec<ImportView>,
+    /// HTTP requests that it sent.
+    pub http_requests: u64,
+    /// HTTP requests that were refused.
+    pub http_denied: u64,
+    /// Bytes of bodies received.
+    pub http_bytes_in: u64,
+    /// Bytes of bodies sent.
+    pub http_bytes_out: u64,
+}
+
+/// A capability: what was asked for, what was given, what was used.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct GrantView {
+    /// `http`, `kv`, `credentials`.
+    pub capability: String,
+    /// What the manifest asks for; none when it does not.
+    pub requested: Option<Vec<String>>,
+    /// Why.
+    pub why: Option<String>,
+    /// Whether it works without.
+    pub optional: bool,
+    /// What the operator gave.
+    pub granted: Vec<String>,
+    /// How often each of these was used, where that is counted.
+    pub used: Vec<u64>,
+}
+
+/// An imported interface.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ImportView {
+    /// Its name and version.
+    pub name: String,
+    /// The capability behind it, `free`, or `baseline`.
+    pub class: String,
+}
+
+/// The word for what an import means.
+pub fn class_word(class: Class) -> &'static str {
+    match class {
+        Class::Capability(word) => word,
+        Class::Free => "free",
+        Class::Baseline => "baseline",
+        Class::Unknown => "unknown",
+    }
+}
+
+impl From<&AnyPlugin> for PluginView {
+    fn from(plugin: &AnyPlugin) -> Self {
+        use waystation_runtime::Status;
+        let metrics = plugin.metrics().snapshot();
+        let status = plugin.status();
+        let detail = match &status {
+            Status::Running | Status::Disabled => None,
+            Status::Quarantined { retry_after } => Some(format!("next try in {} s", retry_after.as_secs())),
+            Status::NeedsGrants(lines) => Some(lines.trim().to_owned()),
+            Status::Failed { message, .. } => Some(message.clone()),
+        };
+        let failures = Cause::ALL
+            .iter()
+            .zip(metrics.failures)
+            .filter(|(_, count)| *count > 0)
+            .map(|(cause, count)| (cause.to_string(), count))
+            .collect();
+        Self {
+            name: plugin.name().to_owned(),
+            world: plugin.world().map(str::to_owned),
+            status: status.as_str().to_owned(),
+            detail,
+            serving: plugin.serving().map(|serving| ServingView::new(&serving)),
+            rejected: plugin.rejected().map(|e| ErrorView {
+                code: e.code().to_owned(),
+                message: e.to_string(),
+                retryable: false,
+            }),
+            calls: metrics.calls,
+            failures,
+            refused: metrics.refused,
+            cpu_ms: millis(metrics.cpu),
+            wall_ms: millis(metrics.wall),
+            peak_memory: metrics.peak_memory,
+            peak_wall_ms: millis(metrics.peak_wall),
+            running: metrics.running,
+            waiting: metrics.waiting,
+            log_dropped: plugin.journal().dropped(),
+        }
+    }
+}
+
+fn millis(duration: std::time::Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+impl ServingView {
+    fn new(serving: &crate::plugins::Serving) -> Self {
+        let http = serving.http.unwrap_or_default();
+        Self {
+            name: serving.manifest.name.to_string(),
+            version: serving.manifest.version.to_string(),
+            kind: serving.manifest.kind.to_string(),
+            summary: serving.manifest.summary.clone(),
+            digest: serving.digest.clone(),
+            cached: serving.cached,
+            load_ms: millis(serving.load_time),
+            grants: serving
+                .grants
+                .iter()
+                .map(|row| GrantView {
+                    capability: row.capability.to_owned(),
+                    requested: row.requested.clone(),
+                    why: row.why.clone(),
+                    optional: row.optional,
+                    granted: row.granted.clone(),
+                    used: if row.capability == "http" { serving.used.clone() } else { Vec::new() },
+                })
+                .collect(),
+            limits: limits(&serving.limits),
+            imports: serving
+                .imports
+                .iter()
+                .map(|import| ImportView {
+                    name: import.name.clone(),
+                    class: class_word(import.class).to_owned(),
+                })
+                .collect(),
+            http_requests: http.requests,
+            http_denied: http.denied,
+            http_bytes_in: http.bytes_in,
+            http_bytes_out: http.bytes_out,
+        }
+    }
+}
+
+/// Limits under their names in the configuration.
+fn limits(limits: &waystation_runtime::Limits) -> BTreeMap<String, String> {
+    let bytes = |n: u64| format!("{n} B");
+    let size = |n: usize| format!("{n} B");
+    [
+        ("memory", size(limits.memory)),
+        ("cpu", format!("{:?}", limits.cpu)),
+        ("wall", format!("{:?}", limits.wall)),
+        ("output", size(limits.transfer)),
+        ("resources", limits.resources.to_string()),
+        ("concurrency", limits.concurrency.to_string()),
+        ("queue", limits.queue.to_string()),
+        ("http_connect", format!("{:?}", limits.http.connect)),
+        ("http_total", format!("{:?}", limits.http.total)),
+        ("http_body", bytes(limits.http.response_body)),
+        ("http_request_body", bytes(limits.http.request_body)),
+        ("http_requests_per_call", limits.http_requests_per_call.to_string()),
+        ("kv_value", size(limits.kv_value)),
+        ("kv_total", bytes(limits.kv_total)),
+        ("kv_keys", limits.kv_keys.to_string()),
+        ("kv_writes_per_call", limits.kv_writes_per_call.to_string()),
+        ("log_lines_per_minute", limits.log_lines_per_minute.to_string()),
+        ("log_line", size(limits.log_line)),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// A line of a plugin's log.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LineView {
+    /// Give the last one you have as `after` to read on.
+    pub sequence: u64,
+    /// When.
+    pub at: Timestamp,
+    /// `trace`, `debug`, `info`, `warn`, `error`.
+    pub level: String,
+    /// `plugin` or `host`.
+    pub origin: String,
+    /// The text.
+    pub message: String,
+    /// Names and values.
+    pub fields: BTreeMap<String, String>,
+}
+
+impl From<Line> for LineView {
+    fn from(line: Line) -> Self {
+        Self {
+            sequence: line.sequence,
+            at: Timestamp::try_from(line.at).unwrap_or(Timestamp::UNIX_EPOCH),
+            level: line.level.as_str().to_owned(),
+            origin: if line.host { "host".into() } else { "plugin".into() },
+            message: line.message,
+            fields: line.fields.into_iter().collect(),
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EventView {
+    /// Grows with each event; `Last-Event-ID` of the stream.
+    pub seq: i64,
+    /// UUID.
+    pub id: String,
+    /// `release.found` and its like.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// `info`, `notice`, `warning`, `critical`.
+    pub severity: String,
+    /// When.
+    pub occurred_at: Timestamp,
+    /// Its own fields.
+    #[schema(value_type = Object)]
+    pub data: serde_json::Map<String, serde_json::Value>,
+}
+
+impl From<&Event> for EventView {
+    fn from(event: &Event) -> Self {
+        Self {
+            seq: event.seq.0,
+            id: event.id.to_string(),
+            kind: event.kind.to_string(),
+            subject: event.subject.clone(),
+            severity: event.severity.as_str().to_owned(),
+            occurred_at: event.occurred_at,
+            data: event.data.clone(),
+        }
+    }
+}

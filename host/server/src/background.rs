@@ -1,0 +1,133 @@
+//! What a host does by itself: checks when they are due, messages when they are
+//! due, and housekeeping. Each loop ends between two pieces of work when the host
+//! is told to stop.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use waystation_core::id::HostId;
+use waystation_core::name::TaskName;
+use waystation_core::schedule::{CronExpr, next_run};
+use waystation_store::{Store, StoreError};
+
+use crate::checker::Checker;
+use crate::deliver::Deliverer;
+
+/// How often the loops look without being woken. With several hosts on one
+/// database this is how they see each other's work.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Longer than the check of a batch may take.
+const CHECK_LEASE: Duration = Duration::from_secs(900);
+
+/// Items claimed at once.
+const CLAIM: u32 = 500;
+
+/// Events are kept this long.
+const KEEP_EVENTS: Duration = Duration::from_secs(90 * 86_400);
+
+pub(crate) struct Background {
+    pub(crate) store: Store,
+    pub(crate) host: HostId,
+    pub(crate) checker: Checker,
+    pub(crate) deliverer: Deliverer,
+}
+
+impl Background {
+    /// Starts the loops on `tracker`; they end after `stop`.
+    pub(crate) fn start(self, tracker: &TaskTracker, stop: &CancellationToken) {
+        let Self { store, host, checker, deliverer } = self;
+        let checks = Checks { store: store.clone(), host, checker };
+        let (events, stopped) = (store.subscribe(), stop.clone());
+        tracker.spawn(async move { repeat(&stopped, None, || checks.round()).await });
+        let stopped = stop.clone();
+        tracker.spawn(async move { repeat(&stopped, Some(events), || deliverer.deliver_due()).await });
+        let (keeper, stopped) = (Keeper { store, host }, stop.clone());
+        tracker.spawn(async move { repeat(&stopped, None, || keeper.round()).await });
+    }
+}
+
+/// Does rounds of work until there is none, then waits for the next event or the
+/// next look.
+async fn repeat<F>(
+    stop: &CancellationToken,
+    mut events: Option<broadcast::Receiver<std::sync::Arc<waystation_core::event::Event>>>,
+    round: impl Fn() -> F,
+) where
+    F: Future<Output = Result<usize, StoreError>>,
+{
+    while !stop.is_cancelled() {
+        let pause = match round().await {
+            Ok(0) => LOOK,
+            Ok(_) => continue,
+            Err(e) => {
+                tracing::error!(code = e.code(), error = %e, "background work failed and is tried again");
+                LOOK
+            }
+        };
+        let woken = async {
+            match &mut events {
+                // Lagging behind is as good a reason to look as an event.
+                Some(events) => drop(events.recv().await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+            () = woken => {}
+        }
+    }
+}
+
+struct Checks {
+    store: Store,
+    host: HostId,
+    checker: Checker,
+}
+
+impl Checks {
+    async fn round(&self) -> Result<usize, StoreError> {
+        let due = self.store.claim_due_items(self.host, Timestamp::now(), CHECK_LEASE, CLAIM).await?;
+        let items: Vec<_> = due.into_iter().map(|due| due.item).collect();
+        let count = items.len();
+        if count > 0 {
+            let checked = self.checker.check(items, &|_| {}).await;
+            let failed = checked
+                .iter()
+                .filter(|c| c.result.as_ref().is_ok_and(|conclusion| conclusion.check.failing.is_some()))
+                .count();
+            tracing::info!(items = count, failed, "checked items that were due");
+        }
+        Ok(count)
+    }
+}
+
+struct Keeper {
+    store: Store,
+    host: HostId,
+}
+
+impl Keeper {
+    /// Makes sure the daily task exists, and runs it when it is this host's turn.
+    async fn round(&self) -> Result<usize, StoreError> {
+        let now = Timestamp::now();
+        let (Ok(name), Ok(cron)) = ("housekeeping".parse::<TaskName>(), "17 3 * * *".parse::<CronExpr>())
+        else {
+            return Ok(0);
+        };
+        let jitter = Duration::from_secs(1800);
+        let next = |now| next_run(&cron, jitter, now, rand::random()).unwrap_or(Timestamp::MAX);
+        self.store.ensure_task(&name, &cron, jitter, next(now)).await?;
+        let mut pruned = 0;
+        for task in self.store.claim_tasks(self.host, now, CHECK_LEASE).await? {
+            pruned = self.store.prune_events(now, KEEP_EVENTS).await?;
+            self.store.finish_task(&task, None, Timestamp::now(), next(Timestamp::now())).await?;
+            tracing::info!(events = pruned, "removed old events");
+        }
+        Ok(usize::from(pruned > 0))
+    }
+}

@@ -1,0 +1,176 @@
+//! `[plugins.NAME]`: which plugins run, and what each is given.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+use super::{
+    limits::LimitOverrides,
+    secret::SecretSource,
+    text::{BundleDigest, CredentialName, HeaderName, HeaderPrefix, Method, Network, Origin},
+};
+
+/// A plugin and what it is given. Without grants it can compute and log, nothing else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Plugin {
+    /// The component, a `.wasm` file.
+    #[schemars(extend("format" = "path"))]
+    pub file: PathBuf,
+    /// Whether it runs.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// What a decision that needs the plugin becomes when the plugin fails.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    /// The SHA-256 digest that the file must have. Another file is not loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<BundleDigest>,
+    /// Settings of the plugin's own, which it documents.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub config: Map<String, Json>,
+    /// What it may do.
+    #[serde(default)]
+    pub grants: Grants,
+    /// Secrets it may use by name and never sees.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub credentials: BTreeMap<CredentialName, Credential>,
+    /// Limits that differ from those of all plugins.
+    #[serde(default, skip_serializing_if = "LimitOverrides::is_empty")]
+    pub limits: LimitOverrides,
+}
+
+/// What a decision becomes when the plugin that should make it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// A refusal.
+    #[default]
+    Closed,
+    /// As if the plugin were not there.
+    Skip,
+    /// A permission. Verifiers cannot have it.
+    Open,
+}
+
+/// What a plugin may do. Nothing that is not listed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Grants {
+    /// Outgoing HTTP requests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub http: Vec<HttpGrant>,
+    /// Whether it has a key-value store of its own.
+    pub kv: bool,
+}
+
+/// Outgoing HTTP requests that a plugin may send. One entry must allow the whole of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpGrant {
+    /// Scheme, host and port, `https://api.example.org`. `https://*.example.org` is every host below
+    /// `example.org`, not that host itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Several of them, instead of `origin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub origins: Option<Vec<Origin>>,
+    /// The methods.
+    #[serde(default = "get_and_head")]
+    #[schemars(length(min = 1))]
+    pub methods: Vec<Method>,
+    /// Headers with a secret that the plugin may set itself, such as `authorization`. A credential is the
+    /// better way. Other headers need no grant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<HeaderName>,
+    /// Networks with private or other special addresses that this grant opens, in CIDR form. Needs
+    /// `egress.allow_private_addresses` as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<Network>,
+    /// What happens to a request that no grant allows.
+    #[serde(default)]
+    pub mode: GrantMode,
+}
+
+impl HttpGrant {
+    /// The origins, in whichever key they were written.
+    pub fn all_origins(&self) -> impl Iterator<Item = &Origin> {
+        self.origin.iter().chain(self.origins.iter().flatten())
+    }
+}
+
+/// What happens to a request that no grant allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GrantMode {
+    /// It is refused.
+    #[default]
+    Enforce,
+    /// It is allowed and recorded, to find out what to grant. Addresses are enforced nevertheless, and without
+    /// an origin it is for every one.
+    Audit,
+}
+
+/// A secret that the host puts into a request, or signs with, in the plugin's stead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Credential {
+    /// Where the secret comes from: `{ env = "NAME" }` or `{ file = "/path" }`.
+    pub from: SecretSource,
+    /// What the plugin may do with it.
+    #[serde(rename = "use", default)]
+    pub usage: CredentialUse,
+    /// The origin that the secret is sent to. Needed for `use = "header"`, and a grant must allow it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// The header that holds it; `authorization` where nothing is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<HeaderName>,
+    /// What stands in front of it in the header, such as `Bearer ` with its space.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<HeaderPrefix>,
+}
+
+impl Credential {
+    /// The header that holds the secret.
+    #[must_use]
+    pub fn header_name(&self) -> &str {
+        self.header.as_ref().map_or("authorization", HeaderName::as_str)
+    }
+}
+
+/// What a plugin may do with a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CredentialUse {
+    /// Name it in a request: the host sets the header.
+    #[default]
+    Header,
+    /// Have the host compute HMAC-SHA-256 with it. It is never sent.
+    Hmac,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+fn get_and_head() -> Vec<Method> {
+    ["GET", "HEAD"].into_iter().filter_map(|method| method.parse().ok()).collect()
+}
+
+impl Plugin {
+    pub(super) fn rebase(&mut self, base: &Path) {
+        self.file = base.join(&self.file);
+        for credential in self.credentials.values_mut() {
+            if let SecretSource::File(file) = &mut credential.from {
+                *file = base.join(&*file);
+            }
+        }
+    }
+}

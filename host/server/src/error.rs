@@ -1,0 +1,56 @@
+//! Why a host does not start.
+
+use std::net::SocketAddr;
+
+use waystation_egress::EgressError;
+use waystation_runtime::RuntimeError;
+use waystation_store::StoreError;
+
+use crate::config::Problem;
+
+/// See the module.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be made, read or written.
+    #[error("cannot use the data folder {path}: {message}")]
+    DataFolder {
+        /// The folder.
+        path: String,
+        /// What the system said.
+        message: String,
+    },
+    /// The database does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A secret that the configuration names cannot be read.
+    #[error("{}", .0.message)]
+    Secret(#[from] Box<Problem>),
+    /// The plugin engine does not start.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// Trust roots cannot be read.
+    #[error(transparent)]
+    Egress(#[from] EgressError),
+    /// The address is not to be had.
+    #[error("cannot listen on {address}: {message}; set another `server.listen`")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        message: String,
+    },
+}
+
+impl StartError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::DataFolder { .. } => "data-folder",
+            Self::Store(e) => e.code(),
+            Self::Secret(_) => "secret-missing",
+            Self::Runtime(e) => e.code(),
+            Self::Egress(e) => e.code(),
+            Self::Listen { .. } => "listen",
+        }
+    }
+}

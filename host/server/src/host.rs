@@ -1,0 +1,291 @@
+//! A running host: everything wired, and how it starts and stops.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt as _};
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use waystation_core::event::{EventType, NewEvent, Severity};
+use waystation_core::id::HostId;
+use waystation_core::item::Item;
+use waystation_egress::{Roots, Screening, Shared};
+use waystation_runtime::breaker::BreakerConfig;
+use waystation_runtime::{EngineConfig, Runtime, Services, Transition};
+use waystation_store::{PluginRecord, Store, StoreError};
+
+use crate::api;
+use crate::background::Background;
+use crate::checker::Checker;
+use crate::config::{Config, Environment};
+use crate::declared;
+use crate::deliver::Deliverer;
+use crate::error::StartError;
+use crate::kv::DatabaseKv;
+use crate::plugins::{Loading, Plugins};
+use crate::routing;
+use crate::token::ApiToken;
+
+/// A host whose parts work together. Cheap to clone.
+#[derive(Clone)]
+pub struct Host {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Arc<Config>,
+    store: Store,
+    plugins: Arc<Plugins>,
+    checker: Checker,
+    token: ApiToken,
+    id: HostId,
+    started: Timestamp,
+    stop: CancellationToken,
+    work: TaskTracker,
+}
+
+impl Host {
+    /// Opens the database, loads the plugins and the items of the configuration.
+    /// Nothing runs by itself yet, and nothing listens.
+    ///
+    /// # Errors
+    /// See [`StartError`]. A plugin that does not load is no error.
+    pub async fn open(
+        config: Config,
+        environment: Environment,
+        progress: &(dyn Fn(Loading) + Send + Sync),
+    ) -> Result<Self, StartError> {
+        let config = Arc::new(config);
+        let data = &config.server.data_dir;
+        let unusable = |e: std::io::Error| StartError::DataFolder {
+            path: data.display().to_string(),
+            message: e.to_string(),
+        };
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(unusable)?;
+        let token = ApiToken::open(data).map_err(unusable)?;
+        let id = HostId::new(Timestamp::now(), &rand::random());
+        let store = Store::open(&config.database_url()?.0.expose().parse()?, id).await?;
+
+        let roots = Roots::load(config.egress.ca_file.as_deref())?;
+        let screening = Screening { allow_private: config.egress.allow_private_addresses };
+        let services = Services {
+            kv: Arc::new(DatabaseKv(store.clone())),
+            egress: Arc::new(Shared::new(roots).with_screening(screening)),
+        };
+        let (told, transitions) = mpsc::unbounded_channel();
+        let runtime = Runtime::new(
+            &engine(&config),
+            &data.join("artifacts"),
+            services,
+            BreakerConfig {
+                failures: config.quarantine.failures,
+                backoff: config.quarantine.backoff.duration(),
+                max_backoff: config.quarantine.max_backoff.duration(),
+            },
+            Arc::new(move |name: &str, transition: &Transition| {
+                let _ = told.send((name.to_owned(), transition.clone()));
+            }),
+        )?;
+        let off: Vec<String> =
+            store.plugins().await?.into_iter().filter(|p| !p.enabled).map(|p| p.name.to_string()).collect();
+        let plugins = Arc::new(Plugins::new(runtime, Arc::clone(&config), environment));
+        plugins.load_all(&off, progress).await;
+        let checker = Checker::new(store.clone(), Arc::clone(&plugins), Arc::clone(&config));
+        let work = TaskTracker::new();
+        let stop = CancellationToken::new();
+        work.spawn(tell(store.clone(), Arc::clone(&config), transitions, stop.clone()));
+        declared::sync(&store, &config, &plugins).await?;
+        let inner =
+            Inner { config, store, plugins, checker, token, id, started: Timestamp::now(), stop, work };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Starts what a host does by itself, and serves the API until
+    /// [`Host::shut_down`] is called.
+    ///
+    /// # Errors
+    /// [`StartError::Listen`] when the address is taken.
+    pub async fn serve(&self) -> Result<SocketAddr, StartError> {
+        let Inner { config, store, plugins, checker, id, stop, work, .. } = &*self.inner;
+        let listen = config.server.listen;
+        let failed = |e: std::io::Error| StartError::Listen { address: listen, message: e.to_string() };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let deliverer = Deliverer {
+            store: store.clone(),
+            plugins: Arc::clone(plugins),
+            config: Arc::clone(config),
+            host: *id,
+        };
+        Background { store: store.clone(), host: *id, checker: checker.clone(), deliverer }.start(work, stop);
+        let (router, stopped) = (api::router(self.clone()), stop.clone());
+        work.spawn(async move {
+            let served =
+                axum::serve(listener, router).with_graceful_shutdown(stopped.cancelled_owned()).await;
+            if let Err(e) = served {
+                tracing::error!(error = %e, "the API stopped");
+            }
+        });
+        tracing::info!(%address, "host serves");
+        Ok(address)
+    }
+
+    /// Stops taking work, lets what is in flight finish for as long as the grace
+    /// allows, and closes the database. What is cut off is done again after the
+    /// next start: claims are given back.
+    pub async fn shut_down(&self) {
+        let Inner { config, store, stop, work, id, .. } = &*self.inner;
+        stop.cancel();
+        work.close();
+        let grace = config.server.shutdown_grace.duration();
+        if tokio::time::timeout(grace, work.wait()).await.is_err() {
+            tracing::warn!(grace_s = grace.as_secs(), "work in flight was cut off");
+        }
+        if let Err(e) = store.release_claims(*id, Timestamp::now()).await {
+            tracing::warn!(code = e.code(), "claims run out by themselves");
+        }
+        store.close().await;
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The plugins.
+    pub fn plugins(&self) -> &Plugins {
+        &self.inner.plugins
+    }
+
+    /// The checker.
+    pub fn checker(&self) -> &Checker {
+        &self.inner.checker
+    }
+
+    /// The token of the API.
+    pub fn token(&self) -> &ApiToken {
+        &self.inner.token
+    }
+
+    /// Ends when the host was told to stop.
+    pub fn stopping(&self) -> CancellationToken {
+        self.inner.stop.clone()
+    }
+
+    /// Since when it runs.
+    pub fn started(&self) -> Timestamp {
+        self.inner.started
+    }
+
+    /// Runs work that is finished before the host stops.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.inner.work.spawn(work);
+    }
+
+    /// A stream that ends when the host is told to stop.
+    pub fn until_stopped<S: Stream>(&self, stream: S) -> impl Stream<Item = S::Item> + use<S> {
+        stream.take_until(self.stopping().cancelled_owned())
+    }
+
+    /// Every item, by name.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn all_items(&self) -> Result<Vec<Item>, StoreError> {
+        const PAGE: u32 = 1_000;
+        let mut items: Vec<Item> = Vec::new();
+        loop {
+            let after = items.last().map(|item| item.spec.name.clone());
+            let page = self.store().items(after.as_ref(), PAGE).await?;
+            let last = (page.len() as u64) < u64::from(PAGE);
+            items.extend(page);
+            if last {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// Remembers across restarts whether an operator wants a plugin to run.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn remember_plugin(&self, name: &str, enabled: bool) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        let Ok(parsed) = name.parse() else { return Ok(()) };
+        let digest = self.plugins().get(name).and_then(|p| p.serving()).map(|s| s.digest).unwrap_or_default();
+        let record = PluginRecord {
+            name: parsed,
+            digest,
+            enabled,
+            quarantine: None,
+            last_error: None,
+            updated_at: now,
+        };
+        let state = if enabled { "enabled" } else { "disabled" };
+        let event = NewEvent {
+            kind: EventType::PLUGIN_STATE,
+            subject: name.to_owned(),
+            severity: Severity::Info,
+            data: json!({ "state": state }).as_object().cloned().unwrap_or_default(),
+            occurred_at: now,
+            key: None,
+        };
+        self.store().put_plugin(&record, vec![event], &self.route()).await
+    }
+
+    /// Which channels an event goes to.
+    pub fn route(&self) -> impl Fn(&NewEvent) -> Vec<waystation_core::name::ChannelName> + Send + Sync + '_ {
+        |event| routing::channels(&self.inner.config, event)
+    }
+}
+
+fn engine(config: &Config) -> EngineConfig {
+    let max_memory = usize::try_from(config.plugin_limits.max_memory.bytes()).unwrap_or(usize::MAX);
+    EngineConfig { max_memory, ..EngineConfig::default() }
+}
+
+/// Makes events of what the runtime tells.
+async fn tell(
+    store: Store,
+    config: Arc<Config>,
+    mut transitions: mpsc::UnboundedReceiver<(String, Transition)>,
+    stop: CancellationToken,
+) {
+    while let Some(Some((name, transition))) = stop.run_until_cancelled(transitions.recv()).await {
+        let (kind, severity, data) = match transition {
+            Transition::Quarantined { rest, failure } => (
+                EventType::PLUGIN_QUARANTINED,
+                Severity::Warning,
+                json!({ "cause": failure.cause.as_str(), "message": failure.message, "rest_s": rest.as_secs() }),
+            ),
+            Transition::Recovered => (
+                EventType::PLUGIN_STATE,
+                Severity::Info,
+                json!({ "state": "running", "message": "works again" }),
+            ),
+        };
+        let now = Timestamp::now();
+        let event = NewEvent {
+            kind,
+            subject: name,
+            severity,
+            data: data.as_object().cloned().unwrap_or_default(),
+            occurred_at: now,
+            key: None,
+        };
+        let route = |event: &NewEvent| routing::channels(&config, event);
+        if let Err(e) = store.emit(now, event, &route).await {
+            tracing::error!(code = e.code(), error = %e, "event was not stored");
+        }
+    }
+}

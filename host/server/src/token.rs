@@ -1,0 +1,91 @@
+//! The API token of this host: 256 bits in a file that only its user reads.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+/// Starts every token, so that scanners for leaked secrets know it.
+const PREFIX: &str = "wst_";
+
+/// The name of the file in the data folder.
+pub const TOKEN_FILE: &str = "api-token";
+
+/// A token to compare with.
+#[derive(Clone)]
+pub struct ApiToken {
+    text: SecretString,
+    digest: [u8; 32],
+}
+
+impl ApiToken {
+    /// Reads the token of a data folder, making one when there is none.
+    ///
+    /// # Errors
+    /// When the file can be neither read nor made.
+    pub fn open(data: &Path) -> std::io::Result<Self> {
+        let path = data.join(TOKEN_FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) if text.trim().len() >= PREFIX.len() + 64 => Ok(Self::new(text.trim())),
+            Ok(_) => Err(std::io::Error::other(format!(
+                "{} holds no token; remove it, and a new one is made",
+                path.display()
+            ))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                let text = format!("{PREFIX}{}", hex::encode(rand::random::<[u8; 32]>()));
+                let mut file =
+                    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+                file.write_all(text.as_bytes())?;
+                file.sync_all()?;
+                Ok(Self::new(&text))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    fn new(text: &str) -> Self {
+        Self { digest: Sha256::digest(text.as_bytes()).into(), text: text.to_owned().into() }
+    }
+
+    /// Whether a presented token is this one. Digests are compared, in constant
+    /// time, so that the time tells nothing about the token.
+    pub fn matches(&self, presented: &str) -> bool {
+        let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
+        digest.ct_eq(&self.digest).into()
+    }
+
+    /// The token, for the one who prints it to its owner.
+    pub fn reveal(&self) -> &str {
+        self.text.expose_secret()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn made_once_and_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = ApiToken::open(folder.path()).unwrap();
+        let second = ApiToken::open(folder.path()).unwrap();
+        assert_eq!(first.reveal(), second.reveal());
+        assert!(first.matches(second.reveal()));
+        assert!(!first.matches(&first.reveal()[1..]));
+        assert!(!first.matches(""));
+        let mode = std::fs::metadata(folder.path().join(TOKEN_FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn an_empty_file_is_no_token() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(TOKEN_FILE), "").unwrap();
+        assert!(ApiToken::open(folder.path()).is_err());
+    }
+}
