@@ -1,0 +1,202 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use url::Url;
+
+/// A self-hosted control plane for fleets: everything that touches the outside
+/// world is a sandboxed plugin.
+#[derive(Debug, Parser)]
+#[command(name = "waystation", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The configuration [default: waystation.toml, where there is one]
+    #[arg(long, short, global = true, env = "WAYSTATION_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// The host to talk to [default: the one of the configuration]
+    #[arg(long, global = true, env = "WAYSTATION_URL", value_name = "URL")]
+    pub(crate) url: Option<Url>,
+    /// The file that holds the host's token [default: api-token in its data folder]
+    #[arg(long, global = true, env = "WAYSTATION_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Say more; twice for even more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find this machine's package clients, watch what they installed, and serve
+    Up(Up),
+    /// Run the host of a configuration
+    Serve,
+    /// Check items now
+    Check {
+        /// Names of items [default: all]
+        items: Vec<String>,
+    },
+    /// Items: the software that is watched
+    #[command(subcommand)]
+    Item(Item),
+    /// Plugins: what is loaded, what it may do, what it did
+    #[command(subcommand)]
+    Plugin(Plugin),
+    /// What happened, newest last
+    Events {
+        /// Keep printing
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// The configuration
+    #[command(subcommand)]
+    Config(Config),
+    /// Look for what keeps a host from working
+    Doctor,
+    /// Print a completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// The folder of plugins
+    #[arg(long, env = "WAYSTATION_PLUGINS", value_name = "DIR")]
+    pub(crate) plugins: PathBuf,
+    /// Check, print and exit
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Print current items, too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Where to keep state
+    #[arg(long, default_value = "waystation-data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Where to serve
+    #[arg(long, default_value = "127.0.0.1:7780", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Item {
+    /// Watch a piece of software
+    Add(ItemAdd),
+    /// List items
+    List {
+        /// Only those that are outdated or cannot be checked
+        #[arg(long)]
+        outdated: bool,
+    },
+    /// Show an item and its releases
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Stop watching an item
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ItemAdd {
+    /// What to call it
+    pub(crate) name: String,
+    /// The plugin that knows its releases
+    #[arg(long, short)]
+    pub(crate) source: String,
+    /// What that plugin calls it [default: the name]
+    #[arg(long, short)]
+    pub(crate) locator: Option<String>,
+    /// How its versions compare [default: what the plugin says]
+    #[arg(long)]
+    pub(crate) scheme: Option<String>,
+    /// Settings of the item, which the plugin documents, as JSON
+    #[arg(long, value_name = "JSON")]
+    pub(crate) options: Option<String>,
+    /// Which releases are wanted, as JSON
+    #[arg(long, value_name = "JSON")]
+    pub(crate) policy: Option<String>,
+    /// The version that is installed on this machine
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) installed: Option<String>,
+    /// The package manager it came by
+    #[arg(long, default_value = "manual", requires = "installed")]
+    pub(crate) manager: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Plugin {
+    /// List plugins and how they stand
+    List,
+    /// Show what a component is and asks for, without running it
+    Inspect {
+        /// The component
+        file: PathBuf,
+    },
+    /// What a plugin asked for, what it was given, what it used
+    Grants {
+        /// Its name
+        name: String,
+    },
+    /// Load a plugin, also after its file changed
+    Enable {
+        /// Its name
+        name: String,
+    },
+    /// Take a plugin out of service
+    Disable {
+        /// Its name
+        name: String,
+    },
+    /// What a plugin wrote, and the host about it
+    Logs {
+        /// Its name
+        name: String,
+        /// Keep printing
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Limits of a plugin, and how near it came
+    Limits {
+        /// Its name
+        name: String,
+    },
+    /// Put plugin.toml into a component
+    Pack {
+        /// The component, as the compiler made it
+        component: PathBuf,
+        /// The manifest
+        #[arg(long, default_value = "plugin.toml", value_name = "FILE")]
+        manifest: PathBuf,
+        /// Where to write the plugin
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Look for mistakes
+    Check,
+    /// What would load, with which rights
+    Plan,
+    /// Print the JSON Schema of waystation.toml
+    Schema,
+    /// Print the API's description, OpenAPI 3.1
+    Openapi,
+}

@@ -1,0 +1,69 @@
+//! `waystation config`
+
+use serde_json::json;
+use waystation_server::api::openapi_document;
+use waystation_server::config::{Config as Configuration, Level};
+use waystation_server::plan;
+
+use crate::args::{Config, Global};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::{config, output};
+
+pub(crate) fn run(global: &Global, command: &Config) -> Outcome {
+    match command {
+        Config::Check => check(global),
+        Config::Plan => show_plan(global),
+        Config::Schema => Ok(output::json(&Configuration::schema())?),
+        Config::Openapi => Ok(output::json(&openapi_document())?),
+    }
+}
+
+fn check(global: &Global) -> Outcome {
+    let file = config::file(global);
+    let shown = file.as_ref().map_or_else(|| "the defaults".to_owned(), |file| file.display().to_string());
+    match config::read(file.as_deref()) {
+        Ok(configuration) => {
+            let problems = configuration.check_secrets(&config::environment());
+            if global.json {
+                output::json(&json!({ "file": file, "problems": problems }))?;
+            } else {
+                problems.iter().for_each(|problem| output::line(problem.to_string()));
+            }
+            match problems.iter().filter(|problem| problem.level == Level::Error).count() {
+                0 => output::note(format!("{shown}: no mistakes")),
+                n => return Err(Failure::new(Exit::Config, format!("{shown}: {n} secrets cannot be used"))),
+            }
+            Ok(())
+        }
+        Err(e) => {
+            if global.json {
+                output::json(&e.to_json())?;
+            }
+            Err(Failure::after_answer(Exit::Config, e.to_string()))
+        }
+    }
+}
+
+fn show_plan(global: &Global) -> Outcome {
+    let configuration = config::load(global)?;
+    let plan = plan::plan(&configuration, &config::environment());
+    if global.json {
+        return Ok(output::json(&plan)?);
+    }
+    for plugin in &plan.plugins {
+        output::line(format!("{}: {}", plugin.name, plugin.state));
+        if let Some(about) = &plugin.about {
+            output::line(format!("  {about}"));
+        }
+        for grant in &plugin.grants {
+            let requested = grant.requested.as_ref().map_or_else(|| "nothing".to_owned(), |r| r.join(", "));
+            let granted =
+                if grant.granted.is_empty() { "nothing".to_owned() } else { grant.granted.join(", ") };
+            output::line(format!("  {}: requests {requested}; granted {granted}", grant.capability));
+        }
+        if let Some(problem) = &plugin.problem {
+            problem.trim().lines().for_each(|line| output::line(format!("  {line}")));
+        }
+    }
+    Ok(())
+}

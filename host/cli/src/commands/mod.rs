@@ -1,0 +1,11 @@
+//! One module per command.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod events;
+pub(crate) mod item;
+pub(crate) mod plugin;
+pub(crate) mod serve;
+pub(crate) mod up;

@@ -1,0 +1,214 @@
+//! `waystation plugin`
+
+use std::path::Path;
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
+use waystation_runtime::{Bundle, embed_manifest};
+use waystation_server::api::views::{LineView, PluginView, class_word};
+
+use crate::args::{Global, Plugin};
+use crate::client::Client;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output;
+
+pub(crate) async fn run(global: &Global, command: &Plugin) -> Outcome {
+    match command {
+        Plugin::Inspect { file } => inspect(global, file),
+        Plugin::Pack { component, manifest, output } => pack(component, manifest, output),
+        Plugin::List => list(global).await,
+        Plugin::Grants { name } => grants(global, name).await,
+        Plugin::Limits { name } => limits(global, name).await,
+        Plugin::Enable { name } => switch(global, name, "enable").await,
+        Plugin::Disable { name } => switch(global, name, "disable").await,
+        Plugin::Logs { name, follow } => logs(global, name, *follow).await,
+    }
+}
+
+#[derive(Deserialize)]
+struct List {
+    plugins: Vec<PluginView>,
+}
+
+/// Every plugin of a host.
+pub(crate) async fn all(client: &Client) -> Result<Vec<PluginView>, Failure> {
+    Ok(client.get::<List>(&["plugins"], &[]).await?.plugins)
+}
+
+async fn list(global: &Global) -> Outcome {
+    let plugins = all(&Client::new(global)?).await?;
+    if global.json {
+        return Ok(output::json(&json!({ "plugins": plugins }))?);
+    }
+    let rows = plugins.iter().map(|plugin| {
+        let serving = plugin.serving.as_ref();
+        [
+            plugin.name.clone(),
+            serving.map_or_else(|| plugin.world.clone().unwrap_or_default(), |s| s.kind.clone()),
+            serving.map(|s| s.version.clone()).unwrap_or_default(),
+            plugin.status.clone(),
+        ]
+    });
+    output::table(["PLUGIN", "KIND", "VERSION", "STATUS"], rows);
+    for plugin in plugins.iter().filter(|plugin| plugin.detail.is_some()) {
+        output::note(format!("\n{}: {}", plugin.name, plugin.detail.as_deref().unwrap_or_default()));
+    }
+    Ok(())
+}
+
+fn inspect(global: &Global, file: &Path) -> Outcome {
+    let bundle =
+        Bundle::read(file).map_err(|e| Failure::new(Exit::Failed, format!("{} ({})", e, e.code())))?;
+    let manifest = bundle.manifest();
+    let imports: Vec<_> =
+        bundle.imports().iter().map(|i| json!({ "name": i.name, "class": class_word(i.class) })).collect();
+    if global.json {
+        let requests: Vec<_> = manifest
+            .requests
+            .iter()
+            .map(|r| {
+                json!({
+                    "capability": r.capability.word(), "wanted": r.capability.wanted(), "why": r.why,
+                    "optional": r.optional,
+                })
+            })
+            .collect();
+        let about = json!({
+            "name": manifest.name.as_str(), "version": manifest.version.to_string(),
+            "kind": manifest.kind.to_string(), "summary": manifest.summary, "license": manifest.license,
+            "digest": bundle.digest().to_string(), "size": bundle.bytes().len(), "requests": requests,
+            "imports": imports, "exports": bundle.exports(),
+        });
+        return Ok(output::json(&about)?);
+    }
+    for (label, value) in [
+        ("name", manifest.name.to_string()),
+        ("version", manifest.version.to_string()),
+        ("kind", manifest.kind.to_string()),
+        ("summary", manifest.summary.clone()),
+        ("license", manifest.license.clone().unwrap_or_else(|| "–".into())),
+        ("digest", bundle.digest().to_string()),
+        ("size", output::bytes(bundle.bytes().len() as u64)),
+    ] {
+        output::line(format!("{label:<10}{value}"));
+    }
+    let optional = |on| if on { "optional" } else { "" };
+    output::table(
+        ["REQUESTS", "WANTED", "", "WHY"],
+        manifest.requests.iter().map(|r| {
+            let word = r.capability.word().to_owned();
+            [word, r.capability.wanted().join("\n"), optional(r.optional).to_owned(), r.why.clone()]
+        }),
+    );
+    output::table(
+        ["IMPORTS", "MEANS"],
+        bundle.imports().iter().map(|i| [i.name.clone(), class_word(i.class).to_owned()]),
+    );
+    Ok(())
+}
+
+fn pack(component: &Path, manifest: &Path, to: &Path) -> Outcome {
+    let unreadable =
+        |path: &Path, e: std::io::Error| Failure::new(Exit::Failed, format!("{}: {e}", path.display()));
+    let bytes = std::fs::read(component).map_err(|e| unreadable(component, e))?;
+    let text = std::fs::read_to_string(manifest).map_err(|e| unreadable(manifest, e))?;
+    let packed = embed_manifest(&bytes, &text)
+        .map_err(|e| Failure::new(Exit::Failed, format!("{} ({})", e, e.code())))?;
+    std::fs::write(to, packed).map_err(|e| unreadable(to, e))?;
+    output::note(format!("wrote {}", to.display()));
+    Ok(())
+}
+
+async fn one(global: &Global, name: &str) -> Result<PluginView, Failure> {
+    Client::new(global)?.get(&["plugins", name], &[]).await
+}
+
+async fn grants(global: &Global, name: &str) -> Outcome {
+    let plugin = one(global, name).await?;
+    let Some(serving) = &plugin.serving else {
+        let detail = plugin.detail.unwrap_or_default();
+        return Err(Failure::new(Exit::Failed, format!("{name} is {}\n{detail}", plugin.status)));
+    };
+    if global.json {
+        return Ok(output::json(&serving.grants)?);
+    }
+    let rows = serving.grants.iter().map(|grant| {
+        let optional = if grant.optional { " (optional)" } else { "" };
+        let requested = grant.requested.as_ref().map(|r| r.join("\n")).unwrap_or_default();
+        let used: Vec<String> = grant.used.iter().map(ToString::to_string).collect();
+        [format!("{}{optional}", grant.capability), requested, grant.granted.join("\n"), used.join("\n")]
+    });
+    output::table(["CAPABILITY", "REQUESTED", "GRANTED", "USED"], rows);
+    Ok(())
+}
+
+async fn limits(global: &Global, name: &str) -> Outcome {
+    let plugin = one(global, name).await?;
+    let limits = plugin.serving.as_ref().map(|s| s.limits.clone()).unwrap_or_default();
+    let hits = |cause: &str| plugin.failures.get(cause).copied().unwrap_or(0);
+    let reached = |limit: &str| match limit {
+        "memory" => (output::bytes(plugin.peak_memory), hits("memory").to_string()),
+        "wall" => (output::millis(plugin.peak_wall_ms), hits("deadline").to_string()),
+        "output" | "resources" => (String::new(), hits("hostcall").to_string()),
+        "log_lines_per_minute" => (String::new(), plugin.log_dropped.to_string()),
+        "queue" => (String::new(), plugin.refused.to_string()),
+        _ => (String::new(), String::new()),
+    };
+    if global.json {
+        let rows: Vec<_> = limits
+            .iter()
+            .map(|(limit, value)| {
+                let (peak, hits) = reached(limit);
+                json!({ "limit": limit, "value": value, "peak": peak, "hits": hits })
+            })
+            .collect();
+        return Ok(output::json(&rows)?);
+    }
+    let rows = limits.iter().map(|(limit, value)| {
+        let (peak, hits) = reached(limit);
+        [limit.clone(), value.clone(), peak, hits]
+    });
+    output::table(["LIMIT", "VALUE", "PEAK", "HITS"], rows);
+    Ok(())
+}
+
+async fn switch(global: &Global, name: &str, verb: &str) -> Outcome {
+    let plugin: PluginView = Client::new(global)?.post(&["plugins", name, verb], &json!({})).await?;
+    if global.json {
+        return Ok(output::json(&plugin)?);
+    }
+    output::note(format!("{name} is {}", plugin.status));
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Page {
+    lines: Vec<LineView>,
+}
+
+async fn logs(global: &Global, name: &str, follow: bool) -> Outcome {
+    let client = Client::new(global)?;
+    if !follow {
+        let page: Page = client.get(&["plugins", name, "logs"], &[]).await?;
+        return page.lines.iter().try_for_each(|line| print(global, line));
+    }
+    client
+        .lines(Method::GET, &["plugins", name, "logs", "stream"], None, |line| {
+            match line.strip_prefix("data:") {
+                Some(data) => print(global, &serde_json::from_str(data)?),
+                None => Ok(()),
+            }
+        })
+        .await
+}
+
+fn print(global: &Global, line: &LineView) -> Outcome {
+    if global.json {
+        output::line(serde_json::to_string(line)?);
+        return Ok(());
+    }
+    let fields: String = line.fields.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+    output::line(format!("{} {:<5} {:<6} {}{fields}", line.at, line.level, line.origin, line.message));
+    Ok(())
+}

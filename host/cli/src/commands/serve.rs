@@ -1,0 +1,75 @@
+//! `waystation serve`
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+use tokio::signal::unix::{SignalKind, signal};
+use waystation_server::Host;
+use waystation_server::config::Config;
+use waystation_server::plugins::Loading;
+
+use crate::args::Global;
+use crate::client::ADDRESS_FILE;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::{config, output, telemetry};
+
+pub(crate) async fn run(global: &Global) -> Outcome {
+    let config = config::load(global)?;
+    telemetry::start(&config.telemetry, global.verbose)?;
+    let host = open(config).await?;
+    serve(global, &host).await
+}
+
+/// Opens a host and says how its plugins fare.
+pub(crate) async fn open(config: Config) -> Result<Host, Failure> {
+    let progress = |step: Loading| match step {
+        Loading::Compiling(name) => tracing::info!(plugin = name, "compiling plugin; this is done once"),
+        Loading::Done(name, Ok(())) => tracing::info!(plugin = name, "plugin serves"),
+        Loading::Done(name, Err(e)) => {
+            tracing::warn!(plugin = name, code = e.code(), "plugin does not serve: {e}");
+        }
+    };
+    Host::open(config, config::environment(), &progress)
+        .await
+        .map_err(|e| Failure::new(Exit::Failed, format!("{e} ({})", e.code())))
+}
+
+/// Serves until a signal comes, then stops in order.
+pub(crate) async fn serve(global: &Global, host: &Host) -> Outcome {
+    // Before anything is announced, so that no signal is missed.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let address =
+        host.serve().await.map_err(|e| Failure::new(Exit::Failed, format!("{e} ({})", e.code())))?;
+    let data = &host.config().server.data_dir;
+    let written = data.join(ADDRESS_FILE);
+    std::fs::write(&written, address.to_string())
+        .map_err(|e| Failure::new(Exit::Failed, format!("cannot write {}: {e}", written.display())))?;
+    announce(global, host, &address.to_string(), data)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping");
+    host.shut_down().await;
+    let _ = std::fs::remove_file(written);
+    Ok(())
+}
+
+fn announce(global: &Global, host: &Host, address: &str, data: &Path) -> Outcome {
+    if global.json {
+        let about = serde_json::json!({
+            "url": format!("http://{address}"),
+            "token_file": data.join(waystation_server::TOKEN_FILE),
+        });
+        return Ok(output::json(&about)?);
+    }
+    output::note(format!("Waystation serves at http://{address}/api/v1"));
+    // A person at a terminal gets the token. What is no terminal is a log, and a log is no place for a secret.
+    if std::io::stderr().is_terminal() {
+        output::note(format!("Token (keep it secret): {}", host.token().reveal()));
+    } else {
+        output::note(format!("Its token is in {}", data.join(waystation_server::TOKEN_FILE).display()));
+    }
+    Ok(())
+}
