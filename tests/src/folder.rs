@@ -1,0 +1,121 @@
+//! A folder with a configuration and what a host keeps beside it.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::{built, settings};
+
+/// Removed with everything in it when dropped.
+pub struct Folder {
+    dir: TempDir,
+    environment: Vec<(String, String)>,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; -1 when a signal ended it.
+    pub code: i32,
+    /// What it answered.
+    pub stdout: String,
+    /// What it said beside that.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// The answer as JSON.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn json(&self) -> Result<Value> {
+        serde_json::from_str(&self.stdout).with_context(|| format!("not JSON: {self:?}"))
+    }
+}
+
+impl Folder {
+    /// A folder whose configuration is [`settings::HOST`] and this.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn new(more: &str) -> Result<Self> {
+        Self::with_text(&format!("{}{more}", settings::HOST))
+    }
+
+    /// A folder whose configuration is this alone.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn with_text(text: &str) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let folder = Self { dir, environment: Vec::new() };
+        std::fs::create_dir(folder.data())?;
+        std::os::unix::fs::symlink(built::artifacts()?, folder.data().join("artifacts"))?;
+        folder.write(text)?;
+        Ok(folder)
+    }
+
+    /// Writes another configuration.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, text: &str) -> Result<()> {
+        Ok(std::fs::write(self.config(), text)?)
+    }
+
+    /// Sets a variable for every command that runs here.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> PathBuf {
+        self.path().join("waystation.toml")
+    }
+
+    /// The data folder of [`settings::HOST`].
+    pub fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// `waystation` with these arguments, in this folder, with an environment that
+    /// holds nothing of the one in which the test runs.
+    ///
+    /// # Errors
+    /// When there is no binary.
+    pub fn command(&self, args: &[&str]) -> Result<Command> {
+        let mut command = Command::new(built::binary()?);
+        command.args(args).current_dir(self.path()).env_clear().kill_on_drop(true).stdin(Stdio::null());
+        command.env("HOME", self.path());
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        Ok(command)
+    }
+
+    /// Runs `waystation` with these arguments to its end.
+    ///
+    /// # Errors
+    /// When it does not start, or prints no text.
+    pub async fn run(&self, args: &[&str]) -> Result<Ran> {
+        let ended = tokio::time::timeout(crate::patience::PATIENCE, self.command(args)?.output());
+        let output = ended.await.with_context(|| format!("{args:?} did not end"))??;
+        Ok(Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout)?,
+            stderr: String::from_utf8(output.stderr)?,
+        })
+    }
+}

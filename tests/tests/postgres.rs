@@ -1,0 +1,117 @@
+//! Several hosts on one PostgreSQL.
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
+use waystation_tests::api::{list, text};
+use waystation_tests::settings::{WEBHOOK_KEY, WEBHOOK_KEY_VARIABLE, documents, item, webhook};
+use waystation_tests::{Folder, Host, Reply, StandIn, built};
+
+/// A database of its own on the server of the tests.
+struct Database {
+    server: PgConnectOptions,
+    name: String,
+}
+
+impl Database {
+    async fn make() -> Result<Self> {
+        let server: PgConnectOptions = built::postgres()?.parse()?;
+        let name = format!("ws_e2e_{:x}", std::process::id());
+        let made = Self { server, name };
+        made.admin(format!("DROP DATABASE IF EXISTS {0} WITH (FORCE)", made.name)).await?;
+        made.admin(format!("CREATE DATABASE {}", made.name)).await?;
+        Ok(made)
+    }
+
+    async fn admin(&self, sql: String) -> Result<()> {
+        let mut admin = PgConnection::connect_with(&self.server)
+            .await
+            .context("the PostgreSQL of the tests does not answer")?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut admin).await?;
+        Ok(admin.close().await?)
+    }
+
+    fn url(&self) -> String {
+        self.server.clone().database(&self.name).to_url_lossy().to_string()
+    }
+
+    async fn remove(self) -> Result<()> {
+        self.admin(format!("DROP DATABASE {} WITH (FORCE)", self.name)).await
+    }
+}
+
+#[tokio::test]
+async fn two_hosts_share_items_checks_and_messages() -> Result<()> {
+    let database = Database::make().await?;
+    let result = share(&database.url()).await;
+    database.remove().await?;
+    result
+}
+
+async fn share(url: &str) -> Result<()> {
+    let site = StandIn::start().await?;
+    site.on("/hook", Reply::status(200));
+    let names: Vec<String> = (0..30).map(|n| format!("item-{n:02}")).collect();
+    let mut toml = format!(
+        "{}{}",
+        documents(&[&site.origin()])?,
+        webhook(&site.origin(), &site.url("/hook"), &["item.added", "item.outdated"])?
+    );
+    for name in &names {
+        let path = format!("/{name}");
+        site.on(&path, Reply::json(&json!(["1.0.0", "1.1.0"])));
+        toml.push_str(&item(name, &site.url(&path)));
+    }
+    let folder = |toml: &str| -> Result<Folder> {
+        let folder = Folder::new(toml)?;
+        Ok(folder.env(WEBHOOK_KEY_VARIABLE, WEBHOOK_KEY).env("WAYSTATION_DATABASE_URL", url))
+    };
+    let (first, second) = (folder(&toml)?, folder(&toml)?);
+    // Both make the schema and the items at the same time.
+    let (one, two) = tokio::try_join!(Host::start(&first), Host::start(&second))?;
+    for name in &names {
+        let (here, there) = tokio::try_join!(one.api.checked(name), two.api.checked(name))?;
+        assert_eq!((text(&here, "latest"), text(&here, "id")), ("1.1.0", text(&there, "id")));
+        assert_eq!(
+            site.seen_at(&format!("/{name}")).len(),
+            1,
+            "{name} was due once, so it is asked for once"
+        );
+    }
+    site.wait_for("/hook", names.len()).await?;
+
+    // What one host is told the other one knows, and news is told by one of them.
+    let new = json!({
+        "name": "tool", "source": "documents", "locator": site.url("/item-00"), "scheme": "semver",
+        "options": { "versions": "$[*]" }, "installed": { "manager": "cargo", "version": "1.0.0" },
+    });
+    one.api.post("/api/v1/items", &new).await?;
+    two.api.check(&["tool"]).await?;
+    let told = site.wait_for("/hook", names.len() + 2).await?;
+    assert!(told.iter().any(|seen| text(&seen.json(), "event") == "item.outdated"));
+    let mut ids: Vec<_> = told.iter().map(|seen| seen.header("webhook-id")).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), names.len() + 2, "a message was sent twice");
+    assert_eq!(one.api.events(0).await?, two.api.events(0).await?);
+
+    // One goes down the hard way, the other goes on.
+    one.kill().await?;
+    two.api.check(&["item-01"]).await?;
+    assert_eq!(list(&two.api.get("/api/v1/items").await?, "items").len(), names.len() + 1);
+    let shown = two.log()?;
+    assert!(!shown.contains(url), "the address of the database may hold a password");
+    two.stop().await
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_ends_the_start() -> Result<()> {
+    let password = "hunter2-hunter2";
+    let url = format!("postgres://waystation:{password}@127.0.0.1:1/none");
+    let folder = Folder::new("")?.env("WAYSTATION_DATABASE_URL", &url);
+    let ran = folder.run(&["serve"]).await?;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("(database-unavailable)"), "{ran:?}");
+    assert!(!format!("{ran:?}").contains(password), "{ran:?}");
+    Ok(())
+}
