@@ -1,0 +1,244 @@
+//! `cargo xtask bench`: runs benchmarks and gathers what they report.
+//!
+//! A benchmark is any `[[bench]]` target of the host's workspace or of `benches/peers`
+//! with `harness = false`. Run with `WAYSTATION_BENCH_JSON=1` it writes one JSON object
+//! a line to stdout, a [`Case`]; other lines are for people and are passed over.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use comfy_table::{CellAlignment, Table, presets};
+use serde::{Deserialize, Serialize};
+
+use crate::layout::Layout;
+use crate::{cargo, fixtures, interrupt, plugins, proc, say, up, wasm};
+
+/// One measured case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Case {
+    /// Which benchmark.
+    bench: String,
+    /// Which case of it.
+    case: String,
+    /// Median, in nanoseconds unless `unit` says otherwise.
+    median_ns: f64,
+    /// What one iteration is, such as `call`; or the unit of a figure that is no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<String>,
+    /// The case this one is compared with, measured in the same run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ratio_to: Option<String>,
+    /// This median over the other's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ratio: Option<f64>,
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    arch: &'static str,
+    os: &'static str,
+    cpus: usize,
+    results: Vec<Case>,
+}
+
+/// A benchmark that can be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Bench {
+    name: String,
+    package: String,
+    workspace: PathBuf,
+}
+
+/// Runs the named benchmark, or all, and prints a table or one JSON document.
+pub(crate) fn run(layout: &Layout, name: Option<&str>, json: bool) -> Result<()> {
+    let all = find(layout)?;
+    let wanted: Vec<Bench> =
+        all.iter().filter(|bench| name.is_none_or(|name| bench.name == name)).cloned().collect();
+    if wanted.is_empty() {
+        let names: Vec<&str> = all.iter().map(|bench| bench.name.as_str()).collect();
+        bail!(
+            "there is no such benchmark; there are: {}",
+            if names.is_empty() { "none yet".into() } else { names.join(", ") }
+        );
+    }
+    let toolchain = wasm::ensure(layout, wasm::Choice::Auto)?;
+    plugins::build(layout, &toolchain)?;
+    fixtures::build(layout, &toolchain)?;
+    let binary = up::host(layout)?;
+
+    let mut results = Vec::new();
+    for bench in &wanted {
+        interrupt::check()?;
+        say::step("bench", &bench.name);
+        let mut command = cargo::command(&bench.workspace, &target_of(layout, bench));
+        command.args(["bench", "--package", &bench.package, "--bench", &bench.name]);
+        command.env("WAYSTATION_BENCH_JSON", "1").env("WAYSTATION_BIN", &binary);
+        command.env("WAYSTATION_PLUGINS_DIR", layout.plugins_out());
+        command.env("WAYSTATION_FIXTURES_DIR", layout.fixtures_out());
+        let cases = read_cases(&proc::stdout(&mut command)?)?;
+        if cases.is_empty() {
+            bail!(
+                "{} reported nothing; it must write JSON lines when WAYSTATION_BENCH_JSON is set",
+                bench.name
+            );
+        }
+        results.extend(cases);
+    }
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let report = Report { arch: std::env::consts::ARCH, os: std::env::consts::OS, cpus, results };
+    let text = if json { serde_json::to_string_pretty(&report)? } else { table(&report.results) };
+    writeln!(std::io::stdout().lock(), "{text}")?;
+    Ok(())
+}
+
+/// The peers bring an engine of their own: it never enters the host's target folder.
+fn target_of(layout: &Layout, bench: &Bench) -> PathBuf {
+    if bench.workspace == layout.root() {
+        layout.target().to_path_buf()
+    } else {
+        layout.target().join("peers")
+    }
+}
+
+fn find(layout: &Layout) -> Result<Vec<Bench>> {
+    let mut found = benches_of(layout.root(), layout)?;
+    if layout.peers().join("Cargo.toml").is_file() {
+        found.extend(benches_of(&layout.peers(), layout)?);
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+fn benches_of(workspace: &Path, layout: &Layout) -> Result<Vec<Bench>> {
+    let mut command = cargo::command(workspace, layout.target());
+    command.args(["metadata", "--no-deps", "--format-version=1", "--quiet"]);
+    let metadata: Metadata = serde_json::from_str(&proc::stdout(&mut command)?)
+        .with_context(|| format!("cargo metadata of {} is not what it should be", workspace.display()))?;
+    let bench = |package: &str, target: Target| {
+        let is_bench = target.kind.iter().any(|kind| kind == "bench");
+        is_bench.then(|| Bench {
+            name: target.name,
+            package: package.to_owned(),
+            workspace: workspace.to_path_buf(),
+        })
+    };
+    Ok(metadata
+        .packages
+        .into_iter()
+        .flat_map(|package| {
+            let name = package.name;
+            package.targets.into_iter().filter_map(move |target| bench(&name, target)).collect::<Vec<_>>()
+        })
+        .collect())
+}
+
+/// The JSON lines of a run. A line that starts like one and cannot be read is an error,
+/// since a figure would be missing from the report.
+fn read_cases(stdout: &str) -> Result<Vec<Case>> {
+    let lines = stdout.lines().filter(|line| line.starts_with('{'));
+    lines
+        .map(|line| serde_json::from_str(line).with_context(|| format!("not a benchmark's line: {line}")))
+        .collect()
+}
+
+fn table(results: &[Case]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["benchmark", "case", "median", "per", "ratio", "to"]);
+    let medians: BTreeMap<(&str, &str), f64> =
+        results.iter().map(|case| ((case.bench.as_str(), case.case.as_str()), case.median_ns)).collect();
+    for case in results {
+        let to = case.ratio_to.as_deref().unwrap_or_default();
+        let other = medians.get(&(case.bench.as_str(), to)).filter(|other| **other > 0.0);
+        let ratio = case.ratio.or_else(|| other.map(|other| case.median_ns / other));
+        table.add_row([
+            case.bench.clone(),
+            case.case.clone(),
+            nanoseconds(case.median_ns),
+            case.unit.clone().unwrap_or_default(),
+            ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default(),
+            to.to_owned(),
+        ]);
+    }
+    for column in [2, 4] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.to_string()
+}
+
+/// Three significant digits are all that a benchmark on a shared machine can mean.
+fn nanoseconds(value: f64) -> String {
+    for (size, unit) in [(1e9, "s"), (1e6, "ms"), (1e3, "µs")] {
+        if value >= size {
+            return format!("{:.*} {unit}", decimals(value / size), value / size);
+        }
+    }
+    format!("{:.*} ns", decimals(value), value)
+}
+
+fn decimals(value: f64) -> usize {
+    if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_lines_are_read_and_a_broken_one_is_an_error() {
+        let text = "warming up\n{\"bench\":\"engine-call\",\"case\":\"fresh\",\"median_ns\":12500.0,\"unit\":\"call\"}\n";
+        let cases = read_cases(text).unwrap();
+        assert_eq!(cases.len(), 1);
+        assert_eq!(cases[0].case, "fresh");
+        assert!(read_cases("{\"bench\":").is_err());
+    }
+
+    #[test]
+    fn a_ratio_is_worked_out_from_the_case_it_names() {
+        let case = |name: &str, median_ns, to: Option<&str>| Case {
+            bench: "b".into(),
+            case: name.into(),
+            median_ns,
+            unit: None,
+            ratio_to: to.map(str::to_owned),
+            ratio: None,
+        };
+        let text = table(&[case("base", 2_000.0, None), case("ours", 500.0, Some("base"))]);
+        assert!(text.contains("0.25"), "{text}");
+    }
+
+    #[test]
+    fn times_change_unit() {
+        for (value, text) in [(0.75, "0.75 ns"), (345.0, "345 ns"), (12_340.0, "12.3 µs"), (2.5e9, "2.50 s")]
+        {
+            assert_eq!(nanoseconds(value), text);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Where things are: sources under the checkout, everything built under one target folder.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+/// The folders that steps read and write.
+///
+/// The host and the guests never share a target folder: guests are built under
+/// `guests/` of the host's, so that one cache folder holds all and a change of
+/// the one does not rebuild the other.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Layout {
+    /// The checkout this program was built from, and `CARGO_TARGET_DIR` or its `target/`.
+    pub(crate) fn find() -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .context("xtask has no parent folder; run it from a checkout of Waystation")?
+            .to_path_buf();
+        let target = match env::var_os("CARGO_TARGET_DIR") {
+            Some(dir) if !dir.is_empty() => std::path::absolute(PathBuf::from(dir))?,
+            _ => root.join("target"),
+        };
+        Ok(Self { root, target })
+    }
+
+    /// The checkout.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Cargo's target folder of the host workspace.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Cargo's target folder of everything that runs in the sandbox.
+    pub(crate) fn guests_target(&self) -> PathBuf {
+        self.target.join("guests")
+    }
+
+    /// Sources of the plugins: a workspace of their own.
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.root.join("plugins")
+    }
+
+    /// Finished plugins: components with their manifest inside.
+    pub(crate) fn plugins_out(&self) -> PathBuf {
+        self.target.join("plugins")
+    }
+
+    /// Sources of the tests' own plugins.
+    pub(crate) fn fixtures(&self) -> PathBuf {
+        self.root.join("tests/fixtures")
+    }
+
+    /// Finished fixtures.
+    pub(crate) fn fixtures_out(&self) -> PathBuf {
+        self.target.join("fixtures")
+    }
+
+    /// Programs that steps installed for themselves.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.target.join("tools")
+    }
+
+    /// The benchmarks' peers: a workspace of their own, for it brings its own engine.
+    pub(crate) fn peers(&self) -> PathBuf {
+        self.root.join("benches/peers")
+    }
+}
