@@ -67,7 +67,7 @@ fn home() -> Option<PathBuf> {
 fn fetched() -> Option<String> {
     let folders = std::fs::read_dir(home()?.join("registry/index")).ok()?;
     let mut hosts: Vec<String> = folders
-        .filter_map(|folder| folder.ok())
+        .filter_map(Result::ok)
         .filter(|folder| folder.path().join("config.json").is_file())
         .filter_map(|folder| host_of(folder.file_name().to_str()?))
         .collect();
