@@ -64,14 +64,7 @@ async fn each_misbehaviour_of_a_remote_is_an_error_of_its_own_item() -> Result<(
     let before = Timestamp::now();
     let items = host.api.check(&[]).await?;
     assert_eq!(items.len(), expected.len());
-    // The engine's `wasi:http` keeps from the plugin why a content broke off once it had begun.
-    let reason = |name: &str, found| match (name, found) {
-        ("too-large", "unreachable") => "too-large",
-        ("drip", "unreachable") => "timeout",
-        (_, found) => found,
-    };
-    let found: Vec<_> =
-        expected.iter().map(|(name, _, _)| (*name, reason(name, code(&items[*name])))).collect();
+    let found: Vec<_> = expected.iter().map(|(name, _, _)| (*name, code(&items[*name]))).collect();
     let wanted: Vec<_> = expected.iter().map(|(name, code, _)| (*name, *code)).collect();
     assert_eq!(found, wanted);
 

@@ -18,6 +18,7 @@ use crate::error::{LoadError, Mismatch};
 use crate::failure::{CallError, Cause, Failure};
 use crate::grants::Grants;
 use crate::imports::{Class, Import};
+use crate::interfaces;
 use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::manifest::Manifest;
@@ -270,7 +271,7 @@ fn link(engine: &Engine, component: &Component, imports: &[Import]) -> Result<In
             wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         }
         if imports.iter().any(|import| import.name.starts_with("wasi:http/")) {
-            wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+            interfaces::http::link(&mut linker)?;
         }
         for import in imports {
             let path = import.name.split_once('@').map_or(import.name.as_str(), |(path, _)| path);

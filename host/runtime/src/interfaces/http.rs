@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi_http::p2::bindings::http::types;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 use waystation_egress::{Class, Client, EgressError, Timeouts};
 
-use crate::state::Context;
+use crate::state::{Context, State};
 
 /// The first refusal of a call, for the error that the operator sees.
 #[derive(Clone, Default)]
@@ -24,6 +27,36 @@ impl Denials {
     pub(crate) fn get(&self) -> Option<String> {
         self.0.lock().clone()
     }
+}
+
+/// Links `wasi:http`.
+///
+/// `http-error-code` is ours: wasmtime-wasi-http 48 keeps the error of a body that
+/// broke off as its own type and then looks for another, so that a guest would
+/// never learn why (too large, too slow).
+pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    linker.allow_shadowing(true);
+    linker.instance("wasi:http/types@0.2.12")?.func_wrap(
+        "http-error-code",
+        |mut store: StoreContextMut<'_, State>, (error,): (Resource<types::IoError>,)| {
+            let error = store.data_mut().table.get(&error)?;
+            Ok((error.downcast_ref::<types::ErrorCode>().cloned().or_else(|| body_error(error)),))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// The word for why a body broke off.
+fn body_error(error: &types::IoError) -> Option<types::ErrorCode> {
+    Some(match error.downcast_ref::<Error>()? {
+        Error::HttpResponseBodySize(size) => types::ErrorCode::HttpResponseBodySize(*size),
+        Error::ConnectionReadTimeout => types::ErrorCode::ConnectionReadTimeout,
+        Error::HttpResponseIncomplete => types::ErrorCode::HttpResponseIncomplete,
+        Error::HttpRequestDenied => types::ErrorCode::HttpRequestDenied,
+        _ => types::ErrorCode::InternalError(None),
+    })
 }
 
 /// One call's way out.
