@@ -134,10 +134,10 @@ fn from_rustup(layout: &Layout) -> Result<&'static str> {
 
 /// Whether the compiler in use has `core` for the target.
 fn has_std(layout: &Layout) -> bool {
-    let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    let mut command = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     command.current_dir(layout.root()).args(["--print", "target-libdir", "--target", TARGET]);
     let Ok(dir) = proc::stdout(&mut command) else { return false };
-    let Ok(entries) = std::fs::read_dir(dir.trim()) else { return false };
+    let Ok(entries) = fs::read_dir(dir.trim()) else { return false };
     entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
 }
 
