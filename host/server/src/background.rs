@@ -41,9 +41,10 @@ impl Background {
     pub(crate) fn start(self, tracker: &TaskTracker, stop: &CancellationToken) {
         let Self { store, host, checker, deliverer } = self;
         let checks = Checks { store: store.clone(), host, checker };
+        // A new item is an event, so it is checked at once.
         let (events, stopped) = (store.subscribe(), stop.clone());
-        tracker.spawn(async move { repeat(&stopped, None, || checks.round()).await });
-        let stopped = stop.clone();
+        tracker.spawn(async move { repeat(&stopped, Some(events), || checks.round()).await });
+        let (events, stopped) = (store.subscribe(), stop.clone());
         tracker.spawn(async move { repeat(&stopped, Some(events), || deliverer.deliver_due()).await });
         let (keeper, stopped) = (Keeper { store, host }, stop.clone());
         tracker.spawn(async move { repeat(&stopped, None, || keeper.round()).await });
