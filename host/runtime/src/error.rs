@@ -111,9 +111,6 @@ pub enum LoadError {
     /// Its configuration is not acceptable.
     #[error("configuration: {0}")]
     Config(String),
-    /// The artifact cache failed.
-    #[error("{0}")]
-    Cache(String),
 }
 
 impl LoadError {
@@ -137,7 +134,6 @@ impl LoadError {
             Self::NeedsGrants(_) => "needs-grants",
             Self::NotRequested { .. } => "not-requested",
             Self::Config(_) => "bad-config",
-            Self::Cache(_) => "artifact-cache",
         }
     }
 }

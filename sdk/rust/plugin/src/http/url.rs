@@ -156,13 +156,6 @@ impl BaseUrl {
         Ok(Self(url.to_string().trim_end_matches('/').to_owned()))
     }
 
-    /// A base URL that is written in the plugin's source, for defaults.
-    #[must_use]
-    pub fn well_known(text: &'static str) -> Self {
-        debug_assert!(Self::parse(text).is_ok_and(|base| base.0 == text), "{text} is not a base URL");
-        Self(text.to_owned())
-    }
-
     /// The URL without a slash at its end.
     #[must_use]
     pub fn as_str(&self) -> &str {
