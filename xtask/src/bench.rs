@@ -1,19 +1,21 @@
 //! `cargo xtask bench`: runs benchmarks and gathers what they report.
 //!
-//! A benchmark is any `[[bench]]` target of the host's workspace or of `benches/peers`
-//! with `harness = false`. Run with `WAYSTATION_BENCH_JSON=1` it writes one JSON object
+//! A benchmark is any `[[bench]]` target of the host's workspace with `harness = false`.
+//! The plugins it calls are those of `benches/guests`, the peers those of `benches/peers`.
+//! Run with `WAYSTATION_BENCH_JSON=1` it writes one JSON object
 //! a line to stdout, a [`Case`]; other lines are for people and are passed over.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
 
 use crate::layout::Layout;
-use crate::{cargo, fixtures, interrupt, plugins, proc, say, up, wasm};
+use crate::{cargo, interrupt, plugins, proc, say, wasm};
 
 /// One measured case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,7 +51,6 @@ struct Report {
 struct Bench {
     name: String,
     package: String,
-    workspace: PathBuf,
 }
 
 /// Runs the named benchmark, or all, and prints a table or one JSON document.
@@ -66,18 +67,19 @@ pub(crate) fn run(layout: &Layout, name: Option<&str>, json: bool) -> Result<()>
     }
     let toolchain = wasm::ensure(layout, wasm::Choice::Auto)?;
     plugins::build(layout, &toolchain)?;
-    fixtures::build(layout, &toolchain)?;
-    let binary = up::host(layout)?;
+    let guests = guests(layout, &toolchain)?;
+    let peers = peers(layout)?;
+    let binary = release(layout)?;
 
     let mut results = Vec::new();
     for bench in &wanted {
         interrupt::check()?;
         say::step("bench", &bench.name);
-        let mut command = cargo::command(&bench.workspace, &target_of(layout, bench));
+        let mut command = cargo::command(layout.root(), layout.target());
         command.args(["bench", "--package", &bench.package, "--bench", &bench.name]);
         command.env("WAYSTATION_BENCH_JSON", "1").env("WAYSTATION_BIN", &binary);
         command.env("WAYSTATION_PLUGINS_DIR", layout.plugins_out());
-        command.env("WAYSTATION_FIXTURES_DIR", layout.fixtures_out());
+        command.env("WAYSTATION_BENCH_GUESTS", &guests).env("WAYSTATION_BENCH_PEERS", &peers);
         let cases = read_cases(&proc::stdout(&mut command)?)?;
         if cases.is_empty() {
             bail!(
@@ -94,19 +96,50 @@ pub(crate) fn run(layout: &Layout, name: Option<&str>, json: bool) -> Result<()>
     Ok(())
 }
 
-/// The peers bring an engine of their own: it never enters the host's target folder.
-fn target_of(layout: &Layout, bench: &Bench) -> PathBuf {
-    if bench.workspace == layout.root() {
-        layout.target().to_path_buf()
-    } else {
-        layout.target().join("peers")
+/// Builds what the benchmarks call in the sandbox, and says into which folder.
+fn guests(layout: &Layout, toolchain: &wasm::Toolchain) -> Result<PathBuf> {
+    say::step("bench", "building what is called");
+    let out = layout.bench_guests_out();
+    fs::create_dir_all(&out)?;
+    for built in wasm::build(layout, toolchain, &layout.bench_guests())? {
+        let manifest = built.package_dir.join("plugin.toml");
+        if manifest.is_file() {
+            plugins::embed(&fs::read(&built.file)?, &manifest, &out)?;
+        } else {
+            plugins::plain(&built, &out)?;
+        }
     }
+    Ok(out)
+}
+
+/// Builds the peers, and says where their programs are. They bring an engine of their own: it
+/// never enters the host's target folder.
+fn peers(layout: &Layout) -> Result<PathBuf> {
+    say::step("bench", "building the peers");
+    let target = layout.target().join("peers");
+    cargo::build(cargo::command(&layout.peers(), &target).args(["build", "--release"]))?;
+    Ok(target.join("release"))
+}
+
+/// Builds the host as it is installed: optimised.
+fn release(layout: &Layout) -> Result<PathBuf> {
+    say::step("bench", "building the host");
+    let mut command = cargo::command(layout.root(), layout.target());
+    let built = cargo::build(command.args(["build", "--release", "--package", "waystation"]))?;
+    let binary = built.into_iter().rev().find_map(|artifact| artifact.executable);
+    binary.context("cargo built no `waystation` binary")
 }
 
 fn find(layout: &Layout) -> Result<Vec<Bench>> {
-    let mut found = benches_of(layout.root(), layout)?;
-    if layout.peers().join("Cargo.toml").is_file() {
-        found.extend(benches_of(&layout.peers(), layout)?);
+    let mut command = cargo::command(layout.root(), layout.target());
+    command.args(["metadata", "--no-deps", "--format-version=1", "--quiet"]);
+    let metadata: Metadata = serde_json::from_str(&proc::stdout(&mut command)?)
+        .context("cargo metadata is not what it should be")?;
+    let mut found = Vec::new();
+    for package in metadata.packages {
+        let benches =
+            package.targets.into_iter().filter(|target| target.kind.iter().any(|kind| kind == "bench"));
+        found.extend(benches.map(|target| Bench { name: target.name, package: package.name.clone() }));
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
@@ -127,29 +160,6 @@ struct Package {
 struct Target {
     name: String,
     kind: Vec<String>,
-}
-
-fn benches_of(workspace: &Path, layout: &Layout) -> Result<Vec<Bench>> {
-    let mut command = cargo::command(workspace, layout.target());
-    command.args(["metadata", "--no-deps", "--format-version=1", "--quiet"]);
-    let metadata: Metadata = serde_json::from_str(&proc::stdout(&mut command)?)
-        .with_context(|| format!("cargo metadata of {} is not what it should be", workspace.display()))?;
-    let bench = |package: &str, target: Target| {
-        let is_bench = target.kind.iter().any(|kind| kind == "bench");
-        is_bench.then(|| Bench {
-            name: target.name,
-            package: package.to_owned(),
-            workspace: workspace.to_path_buf(),
-        })
-    };
-    Ok(metadata
-        .packages
-        .into_iter()
-        .flat_map(|package| {
-            let name = package.name;
-            package.targets.into_iter().filter_map(move |target| bench(&name, target)).collect::<Vec<_>>()
-        })
-        .collect())
 }
 
 /// The JSON lines of a run. A line that starts like one and cannot be read is an error,

@@ -70,6 +70,16 @@ impl Layout {
         self.target.join("tools")
     }
 
+    /// What the benchmarks call in the sandbox: a workspace of its own.
+    pub(crate) fn bench_guests(&self) -> PathBuf {
+        self.root.join("benches/guests")
+    }
+
+    /// The same, built.
+    pub(crate) fn bench_guests_out(&self) -> PathBuf {
+        self.target.join("bench-guests")
+    }
+
     /// The benchmarks' peers: a workspace of their own, for it brings its own engine.
     pub(crate) fn peers(&self) -> PathBuf {
         self.root.join("benches/peers")

@@ -1,5 +1,5 @@
-//! Checks of items: grouped by source, asked in batches where the remote can, each
-//! outcome recorded on its own as soon as it is there.
+//! Checks of items: grouped by source, asked in batches where the remote can, the
+//! outcomes recorded as they come, those that come together in one transaction.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 use waystation_core::check::{CheckError, Conclusion, Outcome, Timing};
 use waystation_core::event::NewEvent;
 use waystation_core::item::{Item, KEPT_RELEASES};
 use waystation_core::schedule::CronExpr;
 use waystation_runtime::{CallError, Plugin};
-use waystation_store::{Store, StoreError};
+use waystation_store::{EndedCheck, Store, StoreError};
 use waystation_worlds::UpdateSource;
 use waystation_worlds::update_source::{self, Found, Query};
 
@@ -23,6 +25,9 @@ use crate::routing;
 
 /// Items in one batch call.
 const BATCH: usize = 500;
+
+/// The most outcomes in one transaction.
+const RECORDED_AT_ONCE: usize = 64;
 
 /// How the check of one item ended.
 #[derive(Debug, Clone)]
@@ -123,24 +128,41 @@ impl Checker {
         }
     }
 
+    /// One call for each, several at once, each in a task of its own so that they use all processors. What
+    /// ends while outcomes are written is written with the next group.
     async fn ask_each(
         &self,
-        plugin: &Plugin<UpdateSource>,
+        plugin: &Arc<Plugin<UpdateSource>>,
         items: &[Item],
         progress: &(dyn Fn(&Checked) + Send + Sync),
     ) -> Vec<Checked> {
-        // One more than may run at once keeps the plugin busy while outcomes are recorded.
         let at_once = (self.inner.config.checks.concurrency as usize).max(1);
-        stream::iter(items.iter().cloned())
-            .map(|item| async move {
+        let (ended, mut outcomes) = mpsc::channel(RECORDED_AT_ONCE);
+        let asking = async move {
+            let ended = &ended;
+            let ask = |item: Item| async move {
                 let seal = Seal::of(plugin);
                 let asked = seal.query(&item);
-                let outcome = seal.outcome(update_source::releases(plugin, asked.clone()).await, &asked);
-                self.record(item, outcome, progress).await
-            })
-            .buffer_unordered(at_once)
-            .collect()
-            .await
+                let (plugin, query) = (Arc::clone(plugin), asked.clone());
+                let call = tokio::spawn(async move { update_source::releases(&plugin, query).await });
+                let outcome = match AbortOnDropHandle::new(call).await {
+                    Ok(answer) => seal.outcome(answer, &asked),
+                    Err(broken) => Outcome::Failed(broken_off(&broken)),
+                };
+                // The receiver lives as long as this future.
+                let _ = ended.send((item, outcome)).await;
+            };
+            stream::iter(items.iter().cloned()).for_each_concurrent(at_once, ask).await;
+        };
+        let recording = async {
+            let mut checked = Vec::with_capacity(items.len());
+            let mut group = Vec::with_capacity(RECORDED_AT_ONCE);
+            while outcomes.recv_many(&mut group, RECORDED_AT_ONCE).await > 0 {
+                checked.extend(self.record(std::mem::take(&mut group), progress).await);
+            }
+            checked
+        };
+        futures::join!(asking, recording).1
     }
 
     async fn record_all(
@@ -148,31 +170,64 @@ impl Checker {
         outcomes: impl IntoIterator<Item = (Item, Outcome)>,
         progress: &(dyn Fn(&Checked) + Send + Sync),
     ) -> Vec<Checked> {
+        let mut outcomes = outcomes.into_iter().peekable();
         let mut checked = Vec::new();
-        for (item, outcome) in outcomes {
-            checked.push(self.record(item, outcome, progress).await);
+        while outcomes.peek().is_some() {
+            let group = outcomes.by_ref().take(RECORDED_AT_ONCE).collect();
+            checked.extend(self.record(group, progress).await);
         }
         checked
     }
 
+    /// Records a group in one transaction; where that fails, each on its own, so that one item whose rows
+    /// cannot be read holds up no other.
     async fn record(
         &self,
-        item: Item,
-        outcome: Outcome,
+        group: Vec<(Item, Outcome)>,
         progress: &(dyn Fn(&Checked) + Send + Sync),
-    ) -> Checked {
+    ) -> Vec<Checked> {
         let now = Timestamp::now();
         let interval = interval(self.inner.config.checks.schedule.as_ref(), now);
-        let timing = Timing { now, interval, random: rand::random() };
+        let (items, ended): (Vec<Item>, Vec<EndedCheck>) = group
+            .into_iter()
+            .map(|(item, outcome)| {
+                let timing = Timing { now, interval, random: rand::random() };
+                let ended = EndedCheck { item: item.id, outcome, timing };
+                (item, ended)
+            })
+            .unzip();
         let route = |event: &NewEvent| routing::channels(&self.inner.config, event);
-        let result = match self.inner.store.record_check(item.id, &outcome, &timing, &route).await {
-            Ok(conclusion) => Ok(Box::new(conclusion)),
-            Err(StoreError::NotFound { .. }) => Err(CheckFailure::Gone),
-            Err(e) => Err(CheckFailure::Store(e.code(), e.to_string())),
+        let results = match self.inner.store.record_checks(&ended, &route).await {
+            Ok(results) => results,
+            Err(error) if ended.len() == 1 => vec![Err(error)],
+            Err(_) => {
+                let alone = ended
+                    .iter()
+                    .map(|e| self.inner.store.record_check(e.item, &e.outcome, &e.timing, &route));
+                futures::future::join_all(alone).await
+            }
         };
-        let checked = Checked { item, result };
-        progress(&checked);
-        checked
+        let checked = items.into_iter().zip(results).map(|(item, result)| {
+            let result = result.map(Box::new).map_err(|error| match error {
+                StoreError::NotFound { .. } => CheckFailure::Gone,
+                error => CheckFailure::Store(error.code(), error.to_string()),
+            });
+            let checked = Checked { item, result };
+            progress(&checked);
+            checked
+        });
+        checked.collect()
+    }
+}
+
+/// A call whose task ended without an answer.
+fn broken_off(broken: &tokio::task::JoinError) -> CheckError {
+    tracing::error!(error = %broken, "the task of a check broke off");
+    CheckError {
+        code: "internal".into(),
+        message: "the check broke off; see the host's log".into(),
+        retryable: true,
+        retry_after: None,
     }
 }
 

@@ -1,4 +1,6 @@
-//! The end of a check: everything that it changes, in one transaction.
+//! The end of checks: everything that they change, in one transaction.
+
+use std::collections::{BTreeMap, HashSet};
 
 use waystation_core::{
     check::{Conclusion, Facts, Outcome, Timing, conclude},
@@ -9,6 +11,17 @@ use crate::{
     error::StoreError,
     store::{Route, Store},
 };
+
+/// A check that ended.
+#[derive(Debug, Clone)]
+pub struct EndedCheck {
+    /// Of this item.
+    pub item: ItemId,
+    /// What its source said.
+    pub outcome: Outcome,
+    /// When, and when the next one is.
+    pub timing: Timing,
+}
 
 impl Store {
     /// Concludes a check and keeps what it means: the item's state, its releases, how it stands on machines,
@@ -25,21 +38,75 @@ impl Store {
         timing: &Timing,
         route: &Route<'_>,
     ) -> Result<Conclusion, StoreError> {
-        let mut tx = self.begin().await?;
-        let item = tx.lock_item(id).await?;
-        let known = tx.known(id).await?;
-        let installed = tx.installed(id).await?;
-        let conclusion =
-            conclude(&Facts { item: &item, known: &known, installed: &installed }, outcome, timing);
-        tx.set_known(id, &known, &conclusion.known).await?;
-        tx.set_check(id, &conclusion.check, conclusion.next_check_at).await?;
-        for (machine, standing) in &conclusion.standings {
-            tx.set_standing(id, *machine, standing).await?;
+        let ended = EndedCheck { item: id, outcome: outcome.clone(), timing: *timing };
+        let mut concluded = self.record_checks(std::slice::from_ref(&ended), route).await?;
+        concluded.pop().unwrap_or_else(|| Err(StoreError::not_found("item", id)))
+    }
+
+    /// [`Store::record_check`] for many at once, in one transaction (and one wait for the disk) as long as they
+    /// are of different items. The answers come in the order of the checks.
+    ///
+    /// # Errors
+    /// Those of the database; then nothing of the transaction is kept. `not-found` is the answer for that check
+    /// alone.
+    pub async fn record_checks(
+        &self,
+        ended: &[EndedCheck],
+        route: &Route<'_>,
+    ) -> Result<Vec<Result<Conclusion, StoreError>>, StoreError> {
+        let mut answers = BTreeMap::new();
+        let mut left: Vec<(usize, &EndedCheck)> = ended.iter().enumerate().collect();
+        while !left.is_empty() {
+            // The second check of an item builds on what the first one changed.
+            let mut seen = HashSet::new();
+            let (mut now, later): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, e)| seen.insert(e.item));
+            // Whoever locks several items locks them in this order, so that none waits for the other.
+            now.sort_by_key(|(_, ended)| ended.item);
+            self.record_different(&now, route, &mut answers).await?;
+            left = later;
         }
-        for event in &conclusion.events {
-            tx.emit(timing.now, event.clone(), route).await?;
+        Ok(answers.into_values().collect())
+    }
+
+    async fn record_different(
+        &self,
+        ended: &[(usize, &EndedCheck)],
+        route: &Route<'_>,
+        answers: &mut BTreeMap<usize, Result<Conclusion, StoreError>>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let mut items = Vec::with_capacity(ended.len());
+        for (at, ended) in ended {
+            match tx.lock_item(ended.item).await {
+                Ok(item) => items.push((*at, *ended, item)),
+                Err(gone @ StoreError::NotFound { .. }) => drop(answers.insert(*at, Err(gone))),
+                Err(error) => return Err(error),
+            }
+        }
+        let ids: Vec<ItemId> = items.iter().map(|(_, _, item)| item.id).collect();
+        let mut known = tx.known_of(&ids).await?;
+        let mut installed = tx.installed_of(&ids).await?;
+        let mut concluded = Vec::with_capacity(items.len());
+        for (at, ended, item) in items {
+            let known = known.remove(&item.id).unwrap_or_default();
+            let installed = installed.remove(&item.id).unwrap_or_default();
+            let facts = Facts { item: &item, known: &known, installed: &installed };
+            let conclusion = conclude(&facts, &ended.outcome, &ended.timing);
+            tx.set_known(item.id, &known, &conclusion.known).await?;
+            tx.set_check(item.id, &conclusion.check, conclusion.next_check_at).await?;
+            for (machine, standing) in &conclusion.standings {
+                tx.set_standing(item.id, *machine, standing).await?;
+            }
+            concluded.push((at, ended, conclusion));
+        }
+        // Events last: the first one holds up those of everybody else until the transaction ends.
+        for (_, ended, conclusion) in &concluded {
+            for event in &conclusion.events {
+                tx.emit(ended.timing.now, event.clone(), route).await?;
+            }
         }
         tx.commit().await?;
-        Ok(conclusion)
+        answers.extend(concluded.into_iter().map(|(at, _, conclusion)| (at, Ok(conclusion))));
+        Ok(())
     }
 }

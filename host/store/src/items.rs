@@ -1,9 +1,13 @@
 //! Items and their releases.
 
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde_json::json;
+use sqlx::AssertSqlSafe;
 use waystation_core::{
     check::CheckState,
     event::{EventType, NewEvent, Severity},
@@ -13,6 +17,7 @@ use waystation_core::{
 };
 
 use crate::{
+    bulk,
     error::{StoreError, or_conflict},
     row::{clean, count, from_json, lease_end, micros, parsed, random, time, to_json},
     store::{Route, Store, Tx},
@@ -77,12 +82,30 @@ impl Tx<'_> {
 
     /// The known releases of an item, newest first.
     pub(crate) async fn known(&mut self, id: ItemId) -> Result<Vec<KnownRelease>, StoreError> {
-        let rows: Vec<ReleaseRow> =
-            sqlx::query_as("SELECT body, first_seen FROM releases WHERE item_id = $1 ORDER BY position")
-                .bind(id.to_string())
-                .fetch_all(&mut *self.tx)
-                .await?;
-        rows.into_iter().map(release).collect()
+        Ok(self.known_of(&[id]).await?.remove(&id).unwrap_or_default())
+    }
+
+    /// The known releases of these items, newest first each.
+    pub(crate) async fn known_of(
+        &mut self,
+        ids: &[ItemId],
+    ) -> Result<HashMap<ItemId, Vec<KnownRelease>>, StoreError> {
+        let mut known: HashMap<ItemId, Vec<KnownRelease>> = HashMap::new();
+        for group in bulk::filled(ids) {
+            let text = format!(
+                "SELECT item_id, body, first_seen FROM releases WHERE item_id IN ({}) ORDER BY item_id, position",
+                bulk::list(group.len())
+            );
+            let mut query = sqlx::query_as(AssertSqlSafe(text));
+            for id in group {
+                query = query.bind(id.to_string());
+            }
+            let rows: Vec<(String, String, i64)> = query.fetch_all(&mut *self.tx).await?;
+            for (id, body, first_seen) in rows {
+                known.entry(parsed(&id)?).or_default().push(release((body, first_seen))?);
+            }
+        }
+        Ok(known)
     }
 
     /// Makes `after` the known releases of an item; rows that stay as they are are not written.
@@ -93,28 +116,39 @@ impl Tx<'_> {
         after: &[KnownRelease],
     ) -> Result<(), StoreError> {
         let id = id.to_string();
-        for gone in before.iter().filter(|b| after.iter().all(|a| a.release.version != b.release.version)) {
+        let stays: HashSet<&str> = after.iter().map(|known| known.release.version.as_str()).collect();
+        for gone in before.iter().filter(|known| !stays.contains(known.release.version.as_str())) {
             sqlx::query("DELETE FROM releases WHERE item_id = $1 AND version = $2")
                 .bind(id.as_str())
                 .bind(clean(&gone.release.version))
                 .execute(&mut *self.tx)
                 .await?;
         }
-        for (position, known) in after.iter().enumerate() {
-            if before.get(position) == Some(known) {
-                continue;
-            }
-            sqlx::query(
-                "INSERT INTO releases (item_id, version, position, first_seen, body) VALUES ($1, $2, $3, $4, $5)
+        let mut seen = HashSet::new();
+        let changed: Vec<(usize, String, &KnownRelease)> = after
+            .iter()
+            .enumerate()
+            .filter(|(position, known)| before.get(*position) != Some(known))
+            .map(|(position, known)| (position, clean(&known.release.version), known))
+            // One statement can write a row once only.
+            .filter(|(_, version, _)| seen.insert(version.clone()))
+            .collect();
+        for run in bulk::runs(&changed) {
+            let text = format!(
+                "INSERT INTO releases (item_id, version, position, first_seen, body) VALUES {}
                  ON CONFLICT (item_id, version) DO UPDATE SET position = excluded.position, body = excluded.body",
-            )
-            .bind(id.as_str())
-            .bind(clean(&known.release.version))
-            .bind(count(position))
-            .bind(micros(known.first_seen))
-            .bind(to_json(&known.release)?)
-            .execute(&mut *self.tx)
-            .await?;
+                bulk::values(run.len(), 5)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(text));
+            for (position, version, known) in run {
+                query = query
+                    .bind(id.as_str())
+                    .bind(version.as_str())
+                    .bind(count(*position))
+                    .bind(micros(known.first_seen))
+                    .bind(to_json(&known.release)?);
+            }
+            query.execute(&mut *self.tx).await?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bulk;
 mod checks;
 mod error;
 mod events;
@@ -23,6 +24,7 @@ mod store;
 mod tasks;
 mod url;
 
+pub use checks::EndedCheck;
 pub use error::StoreError;
 pub use items::DueItem;
 pub use kv::{KEYS_PER_PAGE, KeyPage, KvLimits, KvUsage, MAX_KEY};

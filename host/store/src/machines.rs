@@ -1,6 +1,9 @@
 //! Machines, and what is installed on them.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
+use sqlx::{AnyConnection, AssertSqlSafe};
 use waystation_core::{
     check::compare_installed,
     id::{ItemId, MachineId},
@@ -9,6 +12,7 @@ use waystation_core::{
 };
 
 use crate::{
+    bulk,
     error::StoreError,
     row::{clean, from_json, micros, parsed, random, time, to_json},
     store::{Route, Store, Tx},
@@ -34,17 +38,42 @@ fn installed(
     })
 }
 
+async fn installed_of(
+    connection: &mut AnyConnection,
+    items: &[ItemId],
+) -> Result<HashMap<ItemId, Vec<MachineItem>>, StoreError> {
+    let mut all: HashMap<ItemId, Vec<MachineItem>> = HashMap::new();
+    for group in bulk::filled(items) {
+        let text = format!(
+            "SELECT machine_id, item_id, manager, installed, seen_at, standing FROM machine_items
+             WHERE item_id IN ({}) ORDER BY machine_id",
+            bulk::list(group.len())
+        );
+        let mut query = sqlx::query_as(AssertSqlSafe(text));
+        for id in group {
+            query = query.bind(id.to_string());
+        }
+        let rows: Vec<InstalledRow> = query.fetch_all(&mut *connection).await?;
+        for row in rows {
+            let row = installed(row)?;
+            all.entry(row.item).or_default().push(row);
+        }
+    }
+    Ok(all)
+}
+
 impl Tx<'_> {
     /// Where an item is installed.
     pub(crate) async fn installed(&mut self, item: ItemId) -> Result<Vec<MachineItem>, StoreError> {
-        let rows: Vec<InstalledRow> = sqlx::query_as(
-            "SELECT machine_id, item_id, manager, installed, seen_at, standing FROM machine_items
-             WHERE item_id = $1 ORDER BY machine_id",
-        )
-        .bind(item.to_string())
-        .fetch_all(&mut *self.tx)
-        .await?;
-        rows.into_iter().map(installed).collect()
+        Ok(self.installed_of(&[item]).await?.remove(&item).unwrap_or_default())
+    }
+
+    /// Where these items are installed.
+    pub(crate) async fn installed_of(
+        &mut self,
+        items: &[ItemId],
+    ) -> Result<HashMap<ItemId, Vec<MachineItem>>, StoreError> {
+        installed_of(&mut *self.tx, items).await
     }
 
     pub(crate) async fn set_standing(
@@ -180,6 +209,17 @@ impl Store {
             .await?;
         tx.commit().await?;
         Ok(done.rows_affected() > 0)
+    }
+
+    /// Where these items are installed, by machine each; nothing for an item that is installed nowhere.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn installed_of(
+        &self,
+        items: &[ItemId],
+    ) -> Result<HashMap<ItemId, Vec<MachineItem>>, StoreError> {
+        installed_of(&mut *self.reader().acquire().await?, items).await
     }
 
     /// Where one item is installed, or everything that is installed anywhere, by item and machine.

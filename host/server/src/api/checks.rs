@@ -18,6 +18,9 @@ use crate::api::views::{ErrorView, ItemView};
 use crate::checker::{CheckFailure, Checked};
 use crate::host::Host;
 
+/// The most outcomes that are read back at once.
+const TOLD_AT_ONCE: usize = 64;
+
 /// What to check.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -104,15 +107,17 @@ async fn run(host: Host, items: Vec<Item>, lines: mpsc::UnboundedSender<CheckLin
     let (ended, mut each) = mpsc::unbounded_channel::<Checked>();
     let progress = move |checked: &Checked| drop(ended.send(checked.clone()));
     let tell = async {
-        let mut failed = 0;
-        for _ in 0..total {
-            let Some(checked) = each.recv().await else { break };
-            let line = line(&host, checked).await;
-            failed += usize::from(match &line {
-                CheckLine::Checked { item } => item.error.is_some(),
-                _ => true,
-            });
-            let _ = lines.send(line);
+        let (mut failed, mut told) = (0, 0);
+        let mut group = Vec::new();
+        while told < total && each.recv_many(&mut group, TOLD_AT_ONCE).await > 0 {
+            told += group.len();
+            for line in told_of(&host, std::mem::take(&mut group)).await {
+                failed += usize::from(match &line {
+                    CheckLine::Checked { item } => item.error.is_some(),
+                    _ => true,
+                });
+                let _ = lines.send(line);
+            }
         }
         failed
     };
@@ -121,20 +126,35 @@ async fn run(host: Host, items: Vec<Item>, lines: mpsc::UnboundedSender<CheckLin
     let _ = lines.send(CheckLine::Finished { total, failed, took_ms });
 }
 
-async fn line(host: &Host, checked: Checked) -> CheckLine {
-    let name = checked.item.spec.name.to_string();
-    let lost = |code: &str, message: String| CheckLine::Lost {
-        name: name.clone(),
-        error: ErrorView { code: code.to_owned(), message, retryable: true },
-    };
-    let conclusion = match checked.result {
-        Ok(conclusion) => conclusion,
-        Err(CheckFailure::Gone) => return lost("gone", "the item was removed meanwhile".into()),
-        Err(CheckFailure::Store(code, message)) => return lost(code, message),
-    };
-    let now = Item { check: conclusion.check, next_check_at: conclusion.next_check_at, ..checked.item };
-    match items::views(host, &[now]).await.map(|mut views| views.pop()) {
-        Ok(Some(item)) => CheckLine::Checked { item: Box::new(item) },
-        _ => lost("database-unavailable", "the outcome could not be read back".into()),
+/// The lines of these checks.
+async fn told_of(host: &Host, checked: Vec<Checked>) -> Vec<CheckLine> {
+    let mut lines = Vec::with_capacity(checked.len());
+    let mut concluded = Vec::with_capacity(checked.len());
+    for Checked { item, result } in checked {
+        match result {
+            Ok(conclusion) => {
+                let (check, next_check_at) = (conclusion.check, conclusion.next_check_at);
+                concluded.push(Item { check, next_check_at, ..item });
+            }
+            Err(CheckFailure::Gone) => {
+                lines.push(lost(&item, "gone", "the item was removed meanwhile".into()));
+            }
+            Err(CheckFailure::Store(code, message)) => lines.push(lost(&item, code, message)),
+        }
     }
+    match items::views(host, &concluded).await {
+        Ok(views) => {
+            lines.extend(views.into_iter().map(|view| CheckLine::Checked { item: Box::new(view) }));
+        }
+        Err(_) => {
+            let unread = "the outcome could not be read back";
+            lines.extend(concluded.iter().map(|item| lost(item, "database-unavailable", unread.into())));
+        }
+    }
+    lines
+}
+
+fn lost(item: &Item, code: &str, message: String) -> CheckLine {
+    let error = ErrorView { code: code.to_owned(), message, retryable: true };
+    CheckLine::Lost { name: item.spec.name.to_string(), error }
 }

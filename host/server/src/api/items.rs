@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
+use waystation_core::id::ItemId;
 use waystation_core::item::{Item, ItemSpec};
 use waystation_core::name::ItemName;
 use waystation_core::policy::Policy;
@@ -60,9 +61,10 @@ pub(crate) async fn list(
 /// What is shown of these items.
 pub(crate) async fn views(host: &Host, items: &[Item]) -> Result<Vec<ItemView>, Problem> {
     let machines = host.store().machines().await?;
-    let only = if let [one] = items { Some(one.id) } else { None };
-    let installed = host.store().installed(only).await?;
-    Ok(items.iter().map(|item| ItemView::new(item, &installed, &machines)).collect())
+    let ids: Vec<ItemId> = items.iter().map(|item| item.id).collect();
+    let installed = host.store().installed_of(&ids).await?;
+    let at = |item: &Item| installed.get(&item.id).map_or(&[][..], Vec::as_slice);
+    Ok(items.iter().map(|item| ItemView::new(item, at(item), &machines)).collect())
 }
 
 /// A new item.

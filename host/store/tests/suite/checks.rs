@@ -6,8 +6,8 @@ use std::{
 };
 
 use futures::FutureExt;
-use waystation_core::{event::EventSeq, machine::THIS_HOST};
-use waystation_store::{Store, nowhere};
+use waystation_core::{check::Outcome, event::EventSeq, id::ItemId, machine::THIS_HOST};
+use waystation_store::{EndedCheck, Store, nowhere};
 
 use super::{Db, add, at, channel, check_error, host, listing, race, secs, timing, to_ops};
 
@@ -50,7 +50,7 @@ pub(crate) async fn a_repeated_check_tells_its_news_once(db: Db) {
 }
 
 /// Whether the check is in the database: each thing that it changes must say the same.
-async fn kept(store: &Store, item: waystation_core::id::ItemId) -> bool {
+async fn kept(store: &Store, item: ItemId) -> bool {
     let stored = store.item(item).await.unwrap();
     let signs = [
         stored.check.checked_at == Some(at(10)),
@@ -151,4 +151,79 @@ pub(crate) async fn hosts_that_check_at_once_tell_once(db: Db) {
     .await;
     assert_eq!(store.outbox_counts().await.unwrap().pending, 1);
     assert!(store.claim_due_items(host(1), at(20), secs(60), 10).await.unwrap().is_empty());
+}
+
+fn ended(item: ItemId, outcome: Outcome, seconds: i64) -> EndedCheck {
+    EndedCheck { item, outcome, timing: timing(seconds) }
+}
+
+pub(crate) async fn checks_that_end_together_are_kept_as_each_would_be(db: Db) {
+    let store = db.open().await;
+    let versions: Vec<String> = (0..90).rev().map(|n| format!("1.{n}.0")).collect();
+    let versions: Vec<&str> = versions.iter().map(String::as_str).collect();
+    let mut group = Vec::new();
+    for n in 0..70 {
+        let item = add(&store, &format!("item-{n}")).await;
+        let outcome = if n % 2 == 0 { listing(&versions[..=n]) } else { check_error(true) };
+        group.push((item, outcome));
+    }
+    let gone = add(&store, "gone").await;
+    store.remove_item(gone.id, at(1), &nowhere).await.unwrap();
+    group.insert(3, (gone.clone(), listing(&["1.0.0"])));
+
+    let checks: Vec<_> = group.iter().map(|(item, outcome)| ended(item.id, outcome.clone(), 5)).collect();
+    let answers = store.record_checks(&checks, &to_ops).await.unwrap();
+    assert_eq!(answers.len(), group.len());
+    for ((item, outcome), answer) in group.iter().zip(answers) {
+        if item.id == gone.id {
+            assert_eq!(answer.unwrap_err().code(), "not-found");
+            continue;
+        }
+        let (conclusion, stored) = (answer.unwrap(), store.item(item.id).await.unwrap());
+        assert_eq!((&stored.check, stored.next_check_at), (&conclusion.check, conclusion.next_check_at));
+        let known = store.releases(item.id).await.unwrap();
+        assert_eq!(known, conclusion.known);
+        match outcome {
+            Outcome::Listing { releases, .. } => assert_eq!(known.len(), releases.len()),
+            _ => assert!(stored.check.failing.is_some() && known.is_empty()),
+        }
+    }
+}
+
+pub(crate) async fn two_checks_of_one_item_build_on_each_other(db: Db) {
+    let store = db.open().await;
+    let (rg, fd) = (add(&store, "rg").await, add(&store, "fd").await);
+    let checks = [
+        ended(rg.id, listing(&["1.0.0"]), 1),
+        ended(fd.id, listing(&["3.0.0"]), 1),
+        ended(rg.id, listing(&["1.1.0", "1.0.0"]), 2),
+    ];
+    let answers = store.record_checks(&checks, &to_ops).await.unwrap();
+    let found: Vec<usize> = answers.into_iter().map(|answer| answer.unwrap().events.len()).collect();
+    assert_eq!(found, [0, 0, 1], "the release that came between the two is news once");
+    assert_eq!(store.item(rg.id).await.unwrap().check.latest.unwrap().version, "1.1.0");
+    assert_eq!(store.outbox_counts().await.unwrap().pending, 1);
+}
+
+pub(crate) async fn hosts_that_record_the_same_items_wait_for_each_other(db: Db) {
+    let store = db.open().await;
+    let mut items = Vec::new();
+    for n in 0..20 {
+        items.push(add(&store, &format!("item-{n}")).await.id);
+    }
+    race(6, |n| {
+        let (store, mut items) = (store.clone(), items.clone());
+        async move {
+            items.rotate_left(3 * n as usize);
+            let outcome = listing(&["1.1.0", "1.0.0"]);
+            let checks: Vec<_> =
+                items.iter().map(|item| ended(*item, outcome.clone(), i64::from(n))).collect();
+            let answers = store.record_checks(&checks, &to_ops).await.unwrap();
+            assert!(answers.iter().all(Result::is_ok));
+        }
+    })
+    .await;
+    for item in items {
+        assert_eq!(store.releases(item).await.unwrap().len(), 2);
+    }
 }

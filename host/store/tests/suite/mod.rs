@@ -64,7 +64,8 @@ macro_rules! tests {
         $crate::suite::tests! { $run,
             checks: [
                 a_check_is_kept_whole, a_repeated_check_tells_its_news_once, a_check_that_is_cut_off_leaves_no_half,
-                a_check_whose_routing_fails_leaves_nothing, a_removed_item_takes_no_check, hosts_that_check_at_once_tell_once,
+                a_check_whose_routing_fails_leaves_nothing, a_removed_item_takes_no_check, hosts_that_check_at_once_tell_once, checks_that_end_together_are_kept_as_each_would_be,
+            two_checks_of_one_item_build_on_each_other, hosts_that_record_the_same_items_wait_for_each_other,
             ],
             claims: [
                 racing_hosts_check_each_item_once, a_lease_that_ends_is_taken_over, a_recorded_check_ends_the_claim,
