@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use waystation_tests::{Folder, Host, settings};
 
 use crate::{AT_ONCE, ITEMS};
+
+/// What Linux counts processor time in, on every architecture that we build for.
+const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The crate of an item.
 pub(crate) fn crate_name(item: usize) -> String {
@@ -49,6 +52,16 @@ impl Checking {
         ensure!(checked.len() == ITEMS, "{} items were checked", checked.len());
         ensure!(checked.values().all(|item| item["error"].is_null()), "some checks failed: {checked:?}");
         Ok(took)
+    }
+
+    /// The processor time that the host used so far.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.host.pid()?))?;
+        // The name in brackets may hold spaces. Of what follows, 12 and 13 are user and system time.
+        let (_, fields) = stat.rsplit_once(')').context("not a stat file")?;
+        let ticks: Vec<u64> =
+            fields.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
+        Ok(Duration::from_secs_f64(ticks.iter().sum::<u64>() as f64 / TICKS_PER_SECOND))
     }
 
     /// The newest version of an item's crate, as the host knows it.

@@ -54,9 +54,14 @@ fn main() -> Result<()> {
                     (0..count).map(round).sum()
                 }),
             ];
+            let before = host.cpu()?;
             let samples = take_turns(cases, ROUNDS)?;
+            // One round more, to warm up.
+            let rounds = u32::try_from(ROUNDS)? + 1;
+            let spent = (host.cpu()?.saturating_sub(before) / rounds).as_secs_f64() * 1e9;
             report.case(&samples, &theirs, None)?;
             report.case(&samples, &ours, Some(&theirs))?;
+            report.figure(&format!("{ours}: processor time"), spent, "1,000 items", None)?;
         }
         // Both found the same: a round for both, without one in between.
         runtime.block_on(native.check())?;

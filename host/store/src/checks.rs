@@ -1,14 +1,16 @@
 //! The end of checks: everything that they change, in one transaction.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use waystation_core::{
     check::{Conclusion, Facts, Outcome, Timing, conclude},
     id::ItemId,
+    item::Item,
 };
 
 use crate::{
     error::StoreError,
+    releases::Changes,
     store::{Route, Store},
 };
 
@@ -59,9 +61,7 @@ impl Store {
         while !left.is_empty() {
             // The second check of an item builds on what the first one changed.
             let mut seen = HashSet::new();
-            let (mut now, later): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, e)| seen.insert(e.item));
-            // Whoever locks several items locks them in this order, so that none waits for the other.
-            now.sort_by_key(|(_, ended)| ended.item);
+            let (now, later): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, e)| seen.insert(e.item));
             self.record_different(&now, route, &mut answers).await?;
             left = later;
         }
@@ -74,37 +74,42 @@ impl Store {
         route: &Route<'_>,
         answers: &mut BTreeMap<usize, Result<Conclusion, StoreError>>,
     ) -> Result<(), StoreError> {
+        let ids: Vec<ItemId> = ended.iter().map(|(_, ended)| ended.item).collect();
         let mut tx = self.begin().await?;
-        let mut items = Vec::with_capacity(ended.len());
-        for (at, ended) in ended {
-            match tx.lock_item(ended.item).await {
-                Ok(item) => items.push((*at, *ended, item)),
-                Err(gone @ StoreError::NotFound { .. }) => drop(answers.insert(*at, Err(gone))),
-                Err(error) => return Err(error),
-            }
-        }
-        let ids: Vec<ItemId> = items.iter().map(|(_, _, item)| item.id).collect();
-        let mut known = tx.known_of(&ids).await?;
+        let items: HashMap<ItemId, Item> =
+            tx.lock_items(&ids).await?.into_iter().map(|item| (item.id, item)).collect();
+        let mut stored = tx.known_of(&ids).await?;
         let mut installed = tx.installed_of(&ids).await?;
-        let mut concluded = Vec::with_capacity(items.len());
-        for (at, ended, item) in items {
-            let known = known.remove(&item.id).unwrap_or_default();
+
+        let mut concluded: Vec<(usize, &EndedCheck, Conclusion)> = Vec::with_capacity(ended.len());
+        let mut releases = Changes::default();
+        for (at, ended) in ended {
+            let Some(item) = items.get(&ended.item) else {
+                answers.insert(*at, Err(StoreError::not_found("item", ended.item)));
+                continue;
+            };
+            let stored = stored.remove(&item.id).unwrap_or_default();
             let installed = installed.remove(&item.id).unwrap_or_default();
-            let facts = Facts { item: &item, known: &known, installed: &installed };
+            let known: Vec<_> = stored.iter().map(|placed| placed.known.clone()).collect();
+            let facts = Facts { item, known: &known, installed: &installed };
             let conclusion = conclude(&facts, &ended.outcome, &ended.timing);
-            tx.set_known(item.id, &known, &conclusion.known).await?;
-            tx.set_check(item.id, &conclusion.check, conclusion.next_check_at).await?;
+            releases.add(item.id, &stored, &conclusion.known)?;
+            concluded.push((*at, ended, conclusion));
+        }
+        tx.change_known(&releases).await?;
+        let checks: Vec<_> =
+            concluded.iter().map(|(_, ended, c)| (ended.item, &c.check, c.next_check_at)).collect();
+        tx.set_checks(&checks).await?;
+        for (_, ended, conclusion) in &concluded {
             for (machine, standing) in &conclusion.standings {
-                tx.set_standing(item.id, *machine, standing).await?;
+                tx.set_standing(ended.item, *machine, standing).await?;
             }
-            concluded.push((at, ended, conclusion));
         }
         // Events last: the first one holds up those of everybody else until the transaction ends.
-        for (_, ended, conclusion) in &concluded {
-            for event in &conclusion.events {
-                tx.emit(ended.timing.now, event.clone(), route).await?;
-            }
-        }
+        let events = concluded
+            .iter()
+            .flat_map(|(_, ended, c)| c.events.iter().map(|event| (ended.timing.now, event.clone())));
+        tx.emit_all(events.collect(), route).await?;
         tx.commit().await?;
         answers.extend(concluded.into_iter().map(|(at, _, conclusion)| (at, Ok(conclusion))));
         Ok(())

@@ -1,14 +1,16 @@
 //! Events: stored once, in order, together with the change they tell of and the messages they cause.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 use waystation_core::{
     event::{Event, EventSeq, NewEvent, Severity},
     id::{DeliveryId, EventId},
 };
 
 use crate::{
+    bulk,
     error::StoreError,
     row::{clean, count, from_json, micros, parsed, random, time, to_json},
     store::{Route, Store, Tx},
@@ -44,56 +46,98 @@ impl Tx<'_> {
         new: NewEvent,
         route: &Route<'_>,
     ) -> Result<(), StoreError> {
-        // From here to the end of the transaction no other event can be stored, so the look for the key holds.
-        let seq: i64 =
-            sqlx::query_scalar("UPDATE counters SET value = value + 1 WHERE name = 'event' RETURNING value")
-                .fetch_one(&mut *self.tx)
-                .await?;
-        let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM events WHERE dedup_key = $1")
-            .bind(new.key.as_deref().map(clean))
-            .fetch_one(&mut *self.tx)
-            .await?;
-        if known > 0 {
+        self.emit_all(vec![(now, new)], route).await
+    }
+
+    /// [`Tx::emit`] for many, in this order.
+    pub(crate) async fn emit_all(
+        &mut self,
+        new: Vec<(Timestamp, NewEvent)>,
+        route: &Route<'_>,
+    ) -> Result<(), StoreError> {
+        if new.is_empty() {
             return Ok(());
         }
-        let channels = route(&new);
-        let event = Event {
-            seq: EventSeq(seq),
-            id: EventId::new(now, &random()),
-            kind: new.kind,
-            subject: clean(&new.subject),
-            severity: new.severity,
-            data: new.data,
-            occurred_at: new.occurred_at,
-        };
-        sqlx::query(
-            "INSERT INTO events (seq, id, kind, subject, severity, data, occurred_at, dedup_key)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(seq)
-        .bind(event.id.to_string())
-        .bind(event.kind.as_str())
-        .bind(event.subject.as_str())
-        .bind(event.severity.as_str())
-        .bind(to_json(&event.data)?)
-        .bind(micros(event.occurred_at))
-        .bind(new.key.as_deref().map(clean))
-        .execute(&mut *self.tx)
-        .await?;
-        for channel in channels {
-            sqlx::query(
-                "INSERT INTO outbox (id, event_seq, channel, attempt, state, at) VALUES ($1, $2, $3, 0, 'pending', $4)
-                 ON CONFLICT (event_seq, channel) DO NOTHING",
-            )
-            .bind(DeliveryId::new(now, &random()).to_string())
-            .bind(seq)
-            .bind(channel.as_str())
-            .bind(micros(now))
-            .execute(&mut *self.tx)
-            .await?;
+        // From here to the end of the transaction no other event can be stored, so the look for the keys holds.
+        let last: i64 =
+            sqlx::query_scalar("UPDATE counters SET value = value + $1 WHERE name = 'event' RETURNING value")
+                .bind(count(new.len()))
+                .fetch_one(&mut *self.tx)
+                .await?;
+        let mut told = self.told(&new).await?;
+        let mut rows = Vec::with_capacity(new.len());
+        let mut messages = Vec::new();
+        for (seq, (now, new)) in (last - count(new.len()) + 1..).zip(new) {
+            let key = new.key.as_deref().map(clean);
+            if key.clone().is_some_and(|key| !told.insert(key)) {
+                continue;
+            }
+            let id = |now| DeliveryId::new(now, &random()).to_string();
+            let mut channels = route(&new);
+            channels.sort_unstable();
+            channels.dedup();
+            messages.extend(channels.into_iter().map(|channel| (id(now), seq, channel, micros(now))));
+            let event = Event {
+                seq: EventSeq(seq),
+                id: EventId::new(now, &random()),
+                kind: new.kind,
+                subject: clean(&new.subject),
+                severity: new.severity,
+                data: new.data,
+                occurred_at: new.occurred_at,
+            };
+            rows.push((Arc::new(event), key));
         }
-        self.emitted.push(Arc::new(event));
+        for run in bulk::runs(&rows) {
+            let text = format!(
+                "INSERT INTO events (seq, id, kind, subject, severity, data, occurred_at, dedup_key) VALUES {}",
+                bulk::values(run.len(), 8)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(text));
+            for (event, key) in run {
+                query = query
+                    .bind(event.seq.0)
+                    .bind(event.id.to_string())
+                    .bind(event.kind.as_str())
+                    .bind(event.subject.as_str())
+                    .bind(event.severity.as_str())
+                    .bind(to_json(&event.data)?)
+                    .bind(micros(event.occurred_at))
+                    .bind(key.as_deref());
+            }
+            query.execute(&mut *self.tx).await?;
+        }
+        for run in bulk::runs(&messages) {
+            let text = format!(
+                "INSERT INTO outbox (id, event_seq, channel, at, attempt, state)
+                 SELECT column1, column2, column3, column4, 0, 'pending' FROM (VALUES {}) AS v",
+                bulk::values(run.len(), 4)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(text));
+            for (id, seq, channel, at) in run {
+                query = query.bind(id.as_str()).bind(*seq).bind(channel.as_str()).bind(*at);
+            }
+            query.execute(&mut *self.tx).await?;
+        }
+        self.emitted.extend(rows.into_iter().map(|(event, _)| event));
         Ok(())
+    }
+
+    /// Those keys of these events that were told before.
+    async fn told(&mut self, new: &[(Timestamp, NewEvent)]) -> Result<HashSet<String>, StoreError> {
+        let keys: Vec<String> = new.iter().filter_map(|(_, new)| new.key.as_deref().map(clean)).collect();
+        let mut told = HashSet::new();
+        for group in bulk::filled(&keys) {
+            let text =
+                format!("SELECT dedup_key FROM events WHERE dedup_key IN ({})", bulk::list(group.len()));
+            let mut query = sqlx::query_scalar(AssertSqlSafe(text));
+            for key in &group {
+                query = query.bind(key.as_str());
+            }
+            let found: Vec<String> = query.fetch_all(&mut *self.tx).await?;
+            told.extend(found);
+        }
+        Ok(told)
     }
 }
 

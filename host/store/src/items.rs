@@ -1,9 +1,6 @@
 //! Items and their releases.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -12,14 +9,15 @@ use waystation_core::{
     check::CheckState,
     event::{EventType, NewEvent, Severity},
     id::{HostId, ItemId},
-    item::{Item, ItemSpec, KnownRelease},
+    item::{Item, ItemSpec},
     name::ItemName,
 };
 
 use crate::{
     bulk,
     error::{StoreError, or_conflict},
-    row::{clean, count, from_json, lease_end, micros, parsed, random, time, to_json},
+    releases::Changes,
+    row::{count, from_json, lease_end, micros, parsed, random, time, to_json},
     store::{Route, Store, Tx},
 };
 
@@ -40,12 +38,6 @@ fn item((id, spec, created, updated, check, next): ItemRow) -> Result<Item, Stor
         check: from_json(&check)?,
         next_check_at: time(next)?,
     })
-}
-
-type ReleaseRow = (String, i64);
-
-fn release((body, first_seen): ReleaseRow) -> Result<KnownRelease, StoreError> {
-    Ok(KnownRelease { release: from_json(&body)?, first_seen: time(first_seen)? })
 }
 
 /// An item that this host is to check now.
@@ -80,93 +72,49 @@ impl Tx<'_> {
         row.map(item).transpose()?.ok_or_else(|| StoreError::not_found("item", id))
     }
 
-    /// The known releases of an item, newest first.
-    pub(crate) async fn known(&mut self, id: ItemId) -> Result<Vec<KnownRelease>, StoreError> {
-        Ok(self.known_of(&[id]).await?.remove(&id).unwrap_or_default())
-    }
-
-    /// The known releases of these items, newest first each.
-    pub(crate) async fn known_of(
-        &mut self,
-        ids: &[ItemId],
-    ) -> Result<HashMap<ItemId, Vec<KnownRelease>>, StoreError> {
-        let mut known: HashMap<ItemId, Vec<KnownRelease>> = HashMap::new();
+    /// These items, as far as they are there, by their ids; nobody else changes them until this transaction ends.
+    ///
+    /// Rows are locked in the order of ids, so that transactions that lock several never wait for each other in a
+    /// circle.
+    pub(crate) async fn lock_items(&mut self, ids: &[ItemId]) -> Result<Vec<Item>, StoreError> {
+        let mut items: Vec<Item> = Vec::with_capacity(ids.len());
         for group in bulk::filled(ids) {
             let text = format!(
-                "SELECT item_id, body, first_seen FROM releases WHERE item_id IN ({}) ORDER BY item_id, position",
-                bulk::list(group.len())
+                "SELECT {} FROM items WHERE id IN ({}) ORDER BY id{}",
+                item_columns!(),
+                bulk::list(group.len()),
+                self.lock_rows()
             );
             let mut query = sqlx::query_as(AssertSqlSafe(text));
             for id in group {
                 query = query.bind(id.to_string());
             }
-            let rows: Vec<(String, String, i64)> = query.fetch_all(&mut *self.tx).await?;
-            for (id, body, first_seen) in rows {
-                known.entry(parsed(&id)?).or_default().push(release((body, first_seen))?);
+            let rows: Vec<ItemRow> = query.fetch_all(&mut *self.tx).await?;
+            for row in rows {
+                items.push(item(row)?);
             }
         }
-        Ok(known)
+        Ok(items)
     }
 
-    /// Makes `after` the known releases of an item; rows that stay as they are are not written.
-    pub(crate) async fn set_known(
+    /// Notes how the checks of items stand, and ends the claims on them.
+    pub(crate) async fn set_checks(
         &mut self,
-        id: ItemId,
-        before: &[KnownRelease],
-        after: &[KnownRelease],
+        checks: &[(ItemId, &CheckState, Timestamp)],
     ) -> Result<(), StoreError> {
-        let id = id.to_string();
-        let stays: HashSet<&str> = after.iter().map(|known| known.release.version.as_str()).collect();
-        for gone in before.iter().filter(|known| !stays.contains(known.release.version.as_str())) {
-            sqlx::query("DELETE FROM releases WHERE item_id = $1 AND version = $2")
-                .bind(id.as_str())
-                .bind(clean(&gone.release.version))
-                .execute(&mut *self.tx)
-                .await?;
-        }
-        let mut seen = HashSet::new();
-        let changed: Vec<(usize, String, &KnownRelease)> = after
-            .iter()
-            .enumerate()
-            .filter(|(position, known)| before.get(*position) != Some(known))
-            .map(|(position, known)| (position, clean(&known.release.version), known))
-            // One statement can write a row once only.
-            .filter(|(_, version, _)| seen.insert(version.clone()))
-            .collect();
-        for run in bulk::runs(&changed) {
+        for run in bulk::runs(checks) {
+            // Both databases call the columns of a list of values so.
             let text = format!(
-                "INSERT INTO releases (item_id, version, position, first_seen, body) VALUES {}
-                 ON CONFLICT (item_id, version) DO UPDATE SET position = excluded.position, body = excluded.body",
-                bulk::values(run.len(), 5)
+                "UPDATE items SET check_state = v.column2, next_check_at = v.column3, claimed_by = NULL,
+                 lease_until = NULL FROM (VALUES {}) AS v WHERE items.id = v.column1",
+                bulk::values(run.len(), 3)
             );
             let mut query = sqlx::query(AssertSqlSafe(text));
-            for (position, version, known) in run {
-                query = query
-                    .bind(id.as_str())
-                    .bind(version.as_str())
-                    .bind(count(*position))
-                    .bind(micros(known.first_seen))
-                    .bind(to_json(&known.release)?);
+            for (id, check, next) in run {
+                query = query.bind(id.to_string()).bind(to_json(check)?).bind(micros(*next));
             }
             query.execute(&mut *self.tx).await?;
         }
-        Ok(())
-    }
-
-    pub(crate) async fn set_check(
-        &mut self,
-        id: ItemId,
-        check: &CheckState,
-        next: Timestamp,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE items SET check_state = $1, next_check_at = $2, claimed_by = NULL, lease_until = NULL WHERE id = $3",
-        )
-        .bind(to_json(check)?)
-        .bind(micros(next))
-        .bind(id.to_string())
-        .execute(&mut *self.tx)
-        .await?;
         Ok(())
     }
 }
@@ -228,8 +176,9 @@ impl Store {
         let mut changed = tx.lock_item(id).await?;
         if !changed.spec.asks_the_same(&spec) {
             changed.check = CheckState::default();
-            let known = tx.known(id).await?;
-            tx.set_known(id, &known, &[]).await?;
+            let mut forgotten = Changes::default();
+            forgotten.add(id, &tx.known(id).await?, &[])?;
+            tx.change_known(&forgotten).await?;
         }
         (changed.spec, changed.updated_at, changed.next_check_at) = (spec, now, now);
         sqlx::query("UPDATE items SET name = $1, source = $2, spec = $3, updated_at = $4 WHERE id = $5")
@@ -241,7 +190,7 @@ impl Store {
             .execute(&mut *tx.tx)
             .await
             .map_err(or_conflict("item", &changed.spec.name))?;
-        tx.set_check(id, &changed.check, now).await?;
+        tx.set_checks(&[(id, &changed.check, now)]).await?;
         tx.emit(now, told(&changed, EventType::ITEM_CHANGED, now), route).await?;
         tx.commit().await?;
         Ok(changed)
@@ -315,19 +264,6 @@ impl Store {
     pub async fn count_items(&self) -> Result<u64, StoreError> {
         let n: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM items").fetch_one(self.reader()).await?;
         crate::row::unsigned(n)
-    }
-
-    /// The known releases of an item, newest first.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn releases(&self, id: ItemId) -> Result<Vec<KnownRelease>, StoreError> {
-        let rows: Vec<ReleaseRow> =
-            sqlx::query_as("SELECT body, first_seen FROM releases WHERE item_id = $1 ORDER BY position")
-                .bind(id.to_string())
-                .fetch_all(self.reader())
-                .await?;
-        rows.into_iter().map(release).collect()
     }
 
     /// Claims up to `limit` items whose check is due, the longest due first, until `now + lease`. An item is

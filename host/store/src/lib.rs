@@ -19,6 +19,7 @@ mod meta;
 mod migrate;
 mod outbox;
 mod plugins;
+mod releases;
 mod row;
 mod store;
 mod tasks;

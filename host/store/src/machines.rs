@@ -162,7 +162,7 @@ impl Store {
         if there == 0 {
             return Err(StoreError::not_found("machine", machine));
         }
-        let known = tx.known(item.id).await?;
+        let known: Vec<_> = tx.known(item.id).await?.into_iter().map(|placed| placed.known).collect();
         let before = tx.installed(item.id).await?.into_iter().find(|installed| installed.machine == machine);
         let mut after = MachineItem {
             machine,

@@ -70,7 +70,7 @@ pub struct Store {
 struct Inner {
     read: AnyPool,
     write: AnyPool,
-    begin: &'static str,
+    backend: Backend,
     live: broadcast::Sender<Arc<Event>>,
     publish: Mutex<()>,
     // Last, so that connections go before the lock does.
@@ -116,7 +116,7 @@ impl Store {
                 migrate_with(&target, POSTGRES_SETUP, Backend::Postgres).await?;
                 let pool =
                     pool(options.connections, options.wait, POSTGRES_SETUP.into()).connect_lazy_with(target);
-                Ok(Self::new(pool.clone(), pool, "BEGIN", None))
+                Ok(Self::new(pool.clone(), pool, Backend::Postgres, None))
             }
         }
     }
@@ -134,15 +134,15 @@ impl Store {
         let write = pool(1, options.wait, setup).connect_lazy_with(target.clone());
         let readers = format!("{SQLITE_SETUP}PRAGMA query_only = ON;");
         let read = pool(options.connections, options.wait, readers).connect_lazy_with(target);
-        let store = Self::new(read, write, "BEGIN IMMEDIATE", Some(lock));
+        let store = Self::new(read, write, Backend::Sqlite, Some(lock));
         // Nobody else can have this file open: what is still claimed was claimed by a host that is gone.
         store.release_all_claims().await?;
         Ok(store)
     }
 
-    fn new(read: AnyPool, write: AnyPool, begin: &'static str, lock: Option<HostLock>) -> Self {
+    fn new(read: AnyPool, write: AnyPool, backend: Backend, lock: Option<HostLock>) -> Self {
         let (live, _) = broadcast::channel(LIVE_EVENTS);
-        Self { inner: Arc::new(Inner { read, write, begin, live, publish: Mutex::new(()), _lock: lock }) }
+        Self { inner: Arc::new(Inner { read, write, backend, live, publish: Mutex::new(()), _lock: lock }) }
     }
 
     /// Closes all connections after their work is done. The lock goes with the last clone.
@@ -175,7 +175,11 @@ impl Store {
     }
 
     pub(crate) async fn begin(&self) -> Result<Tx<'_>, StoreError> {
-        let tx = self.inner.write.begin_with(self.inner.begin).await?;
+        let begin = match self.inner.backend {
+            Backend::Sqlite => "BEGIN IMMEDIATE",
+            Backend::Postgres => "BEGIN",
+        };
+        let tx = self.inner.write.begin_with(begin).await?;
         Ok(Tx { tx, inner: &self.inner, emitted: Vec::new() })
     }
 }
@@ -209,6 +213,15 @@ impl Tx<'_> {
             let _ = self.inner.live.send(event);
         }
         Ok(())
+    }
+
+    /// What a `SELECT` ends with whose rows nobody else may change until this transaction ends. SQLite has one
+    /// writer at a time, and it is this one.
+    pub(crate) fn lock_rows(&self) -> &'static str {
+        match self.inner.backend {
+            Backend::Sqlite => "",
+            Backend::Postgres => " FOR UPDATE",
+        }
     }
 
     /// Takes a row of `counters` for this transaction: others that ask for it wait until it ends.
