@@ -15,17 +15,18 @@ use crate::{
 };
 
 type MachineRow = (String, String, i64);
-type InstalledRow = (String, String, String, String, i64, String);
+type InstalledRow = (String, String, String, String, String, i64, String);
 
 fn machine((id, name, created): MachineRow) -> Result<Machine, StoreError> {
     Ok(Machine { id: parsed(&id)?, name: parsed(&name)?, created_at: time(created)? })
 }
 
 fn installed(
-    (machine, item, manager, installed, seen, standing): InstalledRow,
+    (machine, name, item, manager, installed, seen, standing): InstalledRow,
 ) -> Result<MachineItem, StoreError> {
     Ok(MachineItem {
         machine: parsed(&machine)?,
+        machine_name: parsed(&name)?,
         item: parsed(&item)?,
         manager: parsed(&manager)?,
         installed,
@@ -38,8 +39,8 @@ impl Tx<'_> {
     /// Where an item is installed.
     pub(crate) async fn installed(&mut self, item: ItemId) -> Result<Vec<MachineItem>, StoreError> {
         let rows: Vec<InstalledRow> = sqlx::query_as(
-            "SELECT machine_id, item_id, manager, installed, seen_at, standing FROM machine_items
-             WHERE item_id = $1 ORDER BY machine_id",
+            "SELECT a.machine_id, m.name, a.item_id, a.manager, a.installed, a.seen_at, a.standing
+             FROM machine_items a JOIN machines m ON m.id = a.machine_id WHERE a.item_id = $1 ORDER BY a.machine_id",
         )
         .bind(item.to_string())
         .fetch_all(&mut *self.tx)
@@ -126,17 +127,16 @@ impl Store {
     ) -> Result<MachineItem, StoreError> {
         let mut tx = self.begin().await?;
         let item = tx.lock_item(item).await?;
-        let there: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM machines WHERE id = $1")
+        let name: Option<String> = sqlx::query_scalar("SELECT name FROM machines WHERE id = $1")
             .bind(machine.to_string())
-            .fetch_one(&mut *tx.tx)
+            .fetch_optional(&mut *tx.tx)
             .await?;
-        if there == 0 {
-            return Err(StoreError::not_found("machine", machine));
-        }
+        let name = name.ok_or_else(|| StoreError::not_found("machine", machine))?;
         let known = tx.known(item.id).await?;
         let before = tx.installed(item.id).await?.into_iter().find(|installed| installed.machine == machine);
         let mut after = MachineItem {
             machine,
+            machine_name: parsed(&name)?,
             item: item.id,
             manager: manager.clone(),
             installed: clean(version),
@@ -188,8 +188,9 @@ impl Store {
     /// Those of the database.
     pub async fn installed(&self, item: Option<ItemId>) -> Result<Vec<MachineItem>, StoreError> {
         let rows: Vec<InstalledRow> = sqlx::query_as(
-            "SELECT machine_id, item_id, manager, installed, seen_at, standing FROM machine_items
-             WHERE $1 = '' OR item_id = $1 ORDER BY item_id, machine_id",
+            "SELECT a.machine_id, m.name, a.item_id, a.manager, a.installed, a.seen_at, a.standing
+             FROM machine_items a JOIN machines m ON m.id = a.machine_id
+             WHERE $1 = '' OR a.item_id = $1 ORDER BY a.item_id, a.machine_id",
         )
         .bind(item.map(|item| item.to_string()).unwrap_or_default())
         .fetch_all(self.reader())

@@ -59,10 +59,9 @@ pub(crate) async fn list(
 
 /// What is shown of these items.
 pub(crate) async fn views(host: &Host, items: &[Item]) -> Result<Vec<ItemView>, Problem> {
-    let machines = host.store().machines().await?;
     let only = if let [one] = items { Some(one.id) } else { None };
     let installed = host.store().installed(only).await?;
-    Ok(items.iter().map(|item| ItemView::new(item, &installed, &machines)).collect())
+    Ok(items.iter().map(|item| ItemView::new(item, &installed)).collect())
 }
 
 /// A new item.
