@@ -54,7 +54,8 @@ key in capitals with `__` between its parts and `_` for every mark in a name.
 
 A variable with `__` that names no key is an error, unless a credential takes its secret from it. So is one without
 `__` that is nearly a setting or a variable of the [command line](cli.md#for-every-command), such as
-`WAYSTATION_SERVER_LISTEN`; what is like none of them is left alone. An empty variable counts as not set. Arrays, and the tables `config`, `options` and `policy`, are set in the file.
+`WAYSTATION_SERVER_LISTEN`; what is like none of them is left alone. An empty variable counts as not set. Arrays, and
+the tables `config`, `options` and `policy`, are set in the file.
 "#;
 
 /// The whole page.
