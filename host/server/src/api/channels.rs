@@ -98,7 +98,7 @@ fn event(
     let (severity, data) = match outcome {
         Ok(receipt) => (Severity::Info, json!({ "delivered": true, "receipt": receipt })),
         Err(e) => {
-            (Severity::Notice, json!({ "delivered": false, "code": e.code(), "message": e.to_string() }))
+            (Severity::Notice, json!({ "delivered": false, "code": e.code(), "message": e.sentence() }))
         }
     };
     let mut data = data.as_object().cloned().unwrap_or_default();
