@@ -204,11 +204,11 @@ pub(crate) async fn that_a_message_is_given_up_is_kept_with_it(db: Db) {
 pub(crate) async fn messages_are_listed_by_state(db: Db) {
     let store = db.open().await;
     let policy = RetryPolicy::default();
-    for _ in 0..3 {
-        store.emit(at(0), event(None), &to_ops).await.unwrap();
+    for seconds in 0..3 {
+        store.emit(at(seconds), event(None), &to_ops).await.unwrap();
     }
-    let claimed = store.claim_deliveries(host(1), at(0), secs(60), 2, &policy).await.unwrap();
-    store.settle_delivery(host(1), &claimed[0].delivery, &failed(false), at(1), &policy, 0).await.unwrap();
+    let claimed = store.claim_deliveries(host(1), at(3), secs(60), 2, &policy).await.unwrap();
+    store.settle_delivery(host(1), &claimed[0].delivery, &failed(false), at(4), &policy, 0).await.unwrap();
     let listed = |state: Option<&'static str>| {
         let store = store.clone();
         async move {
@@ -220,7 +220,7 @@ pub(crate) async fn messages_are_listed_by_state(db: Db) {
     assert_eq!(listed(Some("dead")).await, [(1, "dead")]);
     assert_eq!(listed(Some("delivered")).await, []);
     assert_eq!(store.deliveries(None, 1).await.unwrap()[0].event.seq.0, 3);
-    assert_eq!(store.replay_dead(Some(&channel("chat")), at(2)).await.unwrap(), 0);
-    assert_eq!(store.replay_dead(None, at(2)).await.unwrap(), 1);
+    assert_eq!(store.replay_dead(Some(&channel("chat")), at(5)).await.unwrap(), 0);
+    assert_eq!(store.replay_dead(None, at(5)).await.unwrap(), 1);
     assert_eq!(listed(Some("dead")).await, []);
 }
