@@ -9,7 +9,7 @@ use waystation_tests::settings::documents;
 use waystation_tests::{Answer, Folder, Host, Reply, StandIn, until};
 
 /// Every route, with a path that exists on a fresh host where that is possible.
-const ROUTES: [(&str, &str, &str); 20] = [
+const ROUTES: [(&str, &str, &str); 24] = [
     ("GET", "/api/v1/host", "/api/v1/host"),
     ("GET", "/api/v1/items", "/api/v1/items"),
     ("POST", "/api/v1/items", "/api/v1/items"),
@@ -24,6 +24,10 @@ const ROUTES: [(&str, &str, &str); 20] = [
     ("GET", "/api/v1/plugins/{name}/logs/stream", "/api/v1/plugins/x/logs/stream"),
     ("GET", "/api/v1/events", "/api/v1/events"),
     ("GET", "/api/v1/events/stream", "/api/v1/events/stream"),
+    ("GET", "/api/v1/channels", "/api/v1/channels"),
+    ("POST", "/api/v1/channels/{name}/test", "/api/v1/channels/x/test"),
+    ("GET", "/api/v1/deliveries", "/api/v1/deliveries"),
+    ("POST", "/api/v1/deliveries/replay", "/api/v1/deliveries/replay"),
     ("GET", "/api/v1/deliveries/dead", "/api/v1/deliveries/dead"),
     ("POST", "/api/v1/deliveries/{id}/replay", "/api/v1/deliveries/x/replay"),
     ("GET", "/api/v1/openapi.json", "/api/v1/openapi.json"),
@@ -369,6 +373,20 @@ async fn metrics_count_what_plugins_do() -> Result<()> {
     })
     .await?;
     assert!(text.contains("waystation_plugin_up{plugin=\"documents\"} 1"), "{text}");
+    for (name, kind) in [
+        ("plugin_calls", "counter"),
+        ("plugin_failures", "counter"),
+        ("plugin_refused", "counter"),
+        ("plugin_cpu_seconds", "counter"),
+        ("plugin_running", "gauge"),
+        ("plugin_peak_memory_bytes", "gauge"),
+        ("outbox_messages", "gauge"),
+        ("items", "gauge"),
+    ] {
+        assert!(text.contains(&format!("# TYPE waystation_{name} {kind}\n")), "{name}: {text}");
+    }
+    assert!(text.contains("waystation_plugin_calls_total{plugin=\"documents\"} "), "{text}");
+    assert!(text.contains("waystation_items 2\n"), "{text}");
     assert!(text.trim_end().ends_with("# EOF"), "{text}");
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (name, value) = line.rsplit_once(' ').context("no value")?;

@@ -56,10 +56,13 @@ async fn every_command_answers_in_json() -> Result<()> {
     let http = grants.as_array().and_then(|rows| rows.iter().find(|row| text(row, "capability") == "http"));
     assert!(http.is_some_and(|row| row["used"][0].as_u64() >= Some(1)), "{grants}");
     let limits = ask(&["plugin", "limits", "documents"]).await?;
-    assert!(
-        limits.as_array().is_some_and(|rows| rows.iter().any(|row| text(row, "limit") == "memory")),
-        "{limits}"
-    );
+    let limit = |name: &str| {
+        limits.as_array().and_then(|rows| rows.iter().find(|row| text(row, "limit") == name)).cloned()
+    };
+    let (memory, cpu) = (limit("memory").context("no memory")?, limit("cpu").context("no cpu")?);
+    assert_eq!((&memory["value"], text(&memory, "unit")), (&json!(64 << 20), "bytes"), "{limits}");
+    assert_eq!((&cpu["value"], text(&cpu, "unit")), (&json!(2_000), "ms"), "{limits}");
+    assert!(cpu["peak"].as_f64() > Some(0.0) && memory["peak"].as_f64() > Some(0.0), "{limits}");
     assert_eq!(text(&ask(&["plugin", "disable", "documents"]).await?, "status"), "disabled");
     assert_eq!(text(&ask(&["plugin", "enable", "documents"]).await?, "status"), "running");
     assert_eq!(list(&ask(&["config", "plan"]).await?, "plugins").len(), 1);
@@ -83,6 +86,12 @@ async fn every_command_answers_in_json() -> Result<()> {
     assert_eq!(kinds.first().map(String::as_str), Some("item.added"), "{kinds:?}");
     assert!(kinds.iter().any(|kind| kind == "item.outdated"), "{kinds:?}");
 
+    let shown = folder.run(&["item", "show", "tool"]).await?;
+    for part in ["policy      newest release", "this-host", "manual", "outdated (minor)"] {
+        assert!(shown.stdout.contains(part), "{part}: {}", shown.stdout);
+    }
+    let shown = folder.run(&["plugin", "limits", "documents"]).await?;
+    assert!(shown.stdout.contains("64.0 MiB") && !shown.stdout.contains("67108864"), "{}", shown.stdout);
     // People get a table, and removing is told by the exit code alone.
     let table = folder.run(&["item", "list"]).await?;
     assert!(table.stdout.contains("ITEM") && table.stdout.contains("tool"), "{table:?}");
@@ -169,8 +178,19 @@ async fn completions_name_every_command() -> Result<()> {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = folder.run(&["completions", shell]).await?;
         assert_eq!(ran.code, 0, "{shell}: {ran:?}");
-        for command in ["up", "serve", "check", "item", "plugin", "events", "config", "doctor", "completions"]
-        {
+        for command in [
+            "up",
+            "serve",
+            "check",
+            "item",
+            "plugin",
+            "channel",
+            "delivery",
+            "events",
+            "config",
+            "doctor",
+            "completions",
+        ] {
             assert!(ran.stdout.contains(command), "{shell}: {command}");
         }
     }
@@ -307,5 +327,87 @@ async fn up_without_any_package_client_says_so() -> Result<()> {
     let ran = folder.run(&["up", "--plugins", "/nowhere", "--data", "other", "--once"]).await?;
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.stderr.contains("waystation.toml"), "{ran:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_failure_is_one_object_for_programs() -> Result<()> {
+    let site = StandIn::start().await?;
+    site.on("/bad", Reply::status(500));
+    let items = item("bad", &site.url("/bad"));
+    let folder = Folder::new(&format!("{}{items}", documents(&[&site.origin()])?))?;
+    let fails = async |folder: &Folder, args: &[&str], code: i32, word: &str| -> Result<Value> {
+        let ran = folder.run(&[args, &["--json"]].concat()).await?;
+        let failure: Value =
+            serde_json::from_str(&ran.stderr).with_context(|| format!("{args:?}: {ran:?}"))?;
+        assert_eq!((ran.code, text(&failure, "code")), (code, word), "{args:?}: {failure}");
+        assert!(!text(&failure, "message").is_empty(), "{args:?}: {failure}");
+        let keys = failure.as_object().context("no object")?.keys();
+        assert!(keys.into_iter().all(|key| ["code", "message", "hint"].contains(&key.as_str())), "{failure}");
+        Ok(failure)
+    };
+    // The arguments.
+    let failure = fails(&folder, &["itme", "list"], 2, "usage").await?;
+    assert_eq!(text(&failure, "hint"), "did you mean `item`?", "{failure}");
+    fails(&folder, &["item", "list", "--no-such"], 2, "usage").await?;
+    fails(&folder, &[], 2, "usage").await?;
+    // No host yet, and no token.
+    let failure = fails(&folder, &["item", "list"], 4, "no-token").await?;
+    assert!(!text(&failure, "hint").is_empty(), "{failure}");
+    fails(&folder, &["plugin", "inspect", "nowhere.wasm"], 1, "unreadable").await?;
+    fails(&folder, &["plugin", "inspect", "waystation.toml"], 1, "not-wasm").await?;
+    let host = Host::start(&folder).await?;
+    for (args, code, word) in [
+        (&["item", "show", "none"][..], 6, "not-found"),
+        (&["item", "remove", "none"], 6, "not-found"),
+        (&["channel", "test", "none"], 6, "not-found"),
+        (&["plugin", "enable", "none"], 6, "not-found"),
+        (&["item", "add", "x", "--source", "nowhere"], 1, "no-such-source"),
+        (&["item", "add", "x", "--source", "documents", "--policy", "{"], 1, "bad-argument"),
+        (&["item", "add", "bad", "--source", "documents"], 1, "conflict"),
+        (&["item", "list", "--token-file", "nowhere"], 4, "no-token"),
+        (&["item", "list", "--url", "http://127.0.0.1:1"], 4, "unreachable"),
+        (&["check"], 5, "checks-failed"),
+    ] {
+        fails(&folder, args, code, word).await?;
+    }
+    let other = folder.path().join("other-token");
+    std::fs::write(&other, format!("wst_{}", "0".repeat(64)))?;
+    let other = other.display().to_string();
+    fails(&folder, &["item", "list", "--token-file", &other], 4, "unauthorized").await?;
+    // A second host on the same database.
+    fails(&folder, &["serve"], 1, "database-locked-by-other-host").await?;
+    host.stop().await?;
+    let broken = Folder::with_text("[server]\nlistn = 1")?;
+    let failure = fails(&broken, &["item", "list"], 3, "config-invalid").await?;
+    assert_eq!(text(&failure, "hint"), "did you mean `listen`?", "{failure}");
+    fails(&broken, &["config", "check"], 3, "config-invalid").await?;
+    // Help is an answer.
+    let ran = folder.run(&["--help", "--json"]).await?;
+    assert!(ran.code == 0 && ran.stdout.contains("Usage:") && ran.stderr.is_empty(), "{ran:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_killed_host_left_behind_is_not_taken_for_a_host() -> Result<()> {
+    let folder = Folder::new("")?;
+    let host = Host::start(&folder).await?;
+    let address = host.api.base().trim_start_matches("http://").to_owned();
+    assert_eq!(folder.run(&["item", "list"]).await?.code, 0);
+    host.kill().await?;
+    assert!(folder.data().join("address").exists());
+    // Whoever took over its port must not be sent the token.
+    let stranger = StandIn::start_at(&address).await?;
+    let ran = folder.run(&["item", "list"]).await?;
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(ran.stderr.contains("is not running") && ran.stderr.contains("waystation serve"), "{ran:?}");
+    let ran = folder.run(&["item", "list", "--json"]).await?;
+    assert_eq!(text(&serde_json::from_str(&ran.stderr)?, "code"), "host-not-running", "{ran:?}");
+    assert!(stranger.seen().is_empty(), "{:?}", stranger.seen());
+    // The next one is found again.
+    let host = Host::start(&folder).await?;
+    assert_eq!(folder.run(&["item", "list"]).await?.code, 0);
+    host.stop().await?;
+    assert!(!folder.data().join("address").exists());
     Ok(())
 }

@@ -170,3 +170,18 @@ async fn a_repaired_plugin_is_put_in_service_without_a_restart_and_a_broken_upgr
     assert_eq!(text(&items["one"], "latest"), "1.1.0", "{items:?}");
     host.stop().await
 }
+
+#[tokio::test]
+async fn what_means_nothing_for_a_kind_is_refused() -> Result<()> {
+    let toml = documents(&["http://127.0.0.1:1"])?
+        .replace("[plugins.documents]\n", "[plugins.documents]\non_failure = \"closed\"\n");
+    let folder = Folder::new(&toml)?;
+    let plan = folder.run(&["config", "plan", "--json"]).await?.json()?;
+    assert_eq!(plan["plugins"][0]["state"], "bad-config", "{plan}");
+    let host = Host::start(&folder).await?;
+    let plugin = &host.api.plugins().await?["documents"];
+    assert_eq!(text(plugin, "status"), "failed", "{plugin}");
+    let detail = text(plugin, "detail");
+    assert!(detail.contains("`on_failure`") && detail.contains("update-source"), "{plugin}");
+    host.stop().await
+}

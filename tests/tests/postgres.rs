@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
 use waystation_tests::api::{list, text};
 use waystation_tests::settings::{WEBHOOK_KEY, WEBHOOK_KEY_VARIABLE, documents, item, webhook};
-use waystation_tests::{Folder, Host, Reply, StandIn, built};
+use waystation_tests::{Folder, Gate, Host, Reply, StandIn, built};
 
 /// A database of its own on the server of the tests.
 struct Database {
@@ -114,4 +114,32 @@ async fn a_database_that_does_not_answer_ends_the_start() -> Result<()> {
     assert!(ran.stderr.contains("(database-unavailable)"), "{ran:?}");
     assert!(!format!("{ran:?}").contains(password), "{ran:?}");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_killed_host_takes_its_own_messages_back() -> Result<()> {
+    let database = Database::make().await?;
+    let result = come_back(&database.url()).await;
+    database.remove().await?;
+    result
+}
+
+async fn come_back(url: &str) -> Result<()> {
+    let site = StandIn::start().await?;
+    let gate = Gate::new();
+    site.on("/hook", Reply::status(200).behind(&gate));
+    let hook = webhook(&site.origin(), &site.url("/hook"), &["item.added"])?;
+    let toml = format!("{}{hook}{}", documents(&[&site.origin()])?, item("one", &site.url("/v")));
+    let folder =
+        Folder::new(&toml)?.env(WEBHOOK_KEY_VARIABLE, WEBHOOK_KEY).env("WAYSTATION_DATABASE_URL", url);
+    let host = Host::start(&folder).await?;
+    site.wait_for("/hook", 1).await?;
+    host.kill().await?;
+    gate.open();
+    // Its lease would last for minutes.
+    let host = Host::start(&folder).await?;
+    let seen = site.wait_for("/hook", 2).await?;
+    assert_eq!(seen[0].header("webhook-id"), seen[1].header("webhook-id"));
+    assert_eq!(seen[1].json()["attempt"], 2);
+    host.stop().await
 }

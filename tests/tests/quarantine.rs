@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use serde_json::json;
+use wasm_encoder::{CustomSection, Section as _};
 use waystation_tests::api::text;
 use waystation_tests::settings::{documents, item, source};
 use waystation_tests::{Folder, Host, Reply, StandIn, built, until};
@@ -62,5 +63,55 @@ async fn a_plugin_that_keeps_failing_rests_and_comes_back_by_itself() -> Result<
     })
     .await?;
     assert_eq!(told, ["plugin.quarantined", "plugin.state"]);
+    host.stop().await
+}
+
+#[tokio::test]
+async fn a_quarantine_outlives_its_host_and_ends_with_an_upgrade() -> Result<()> {
+    let site = StandIn::start().await?;
+    let large: Vec<String> = (0..200_000).map(|n| format!("1.0.{n}-padding")).collect();
+    site.on("/large", Reply::json(&json!(large)));
+    let mut component = std::fs::read(built::plugin("http-json")?)?;
+    let folder = Folder::new("")?;
+    let file = folder.path().join("small.wasm");
+    std::fs::write(&file, &component)?;
+    folder.write(&format!(
+        "{}{}[plugins.small.limits]\nmemory = \"4 MiB\"\n[quarantine]\nfailures = 2\nbackoff = \"10m\"\n\
+         [items.heavy]\nsource = \"small\"\nlocator = \"{}\"\nscheme = \"semver\"\noptions = {{ versions = \"$[*]\" }}\n",
+        waystation_tests::settings::HOST,
+        source("small", &file, &[&site.origin()]),
+        site.url("/large"),
+    ))?;
+    let status = async |host: &Host| -> Result<String> {
+        Ok(text(&host.api.plugins().await?["small"], "status").to_owned())
+    };
+    let host = Host::start(&folder).await?;
+    until("quarantine", async || {
+        host.api.check(&["heavy"]).await?;
+        Ok((status(&host).await? == "quarantined").then_some(()))
+    })
+    .await?;
+    until("it is on record", async || {
+        let events = host.api.events(0).await?;
+        Ok(events.iter().any(|event| text(event, "type") == "plugin.quarantined").then_some(()))
+    })
+    .await?;
+    host.kill().await?;
+
+    let asked = site.seen_at("/large").len();
+    let host = Host::start(&folder).await?;
+    assert_eq!(status(&host).await?, "quarantined");
+    let heavy = &host.api.check(&["heavy"]).await?["heavy"];
+    assert_eq!(text(&heavy["error"], "code"), "quarantined", "{heavy}");
+    assert_eq!(site.seen_at("/large").len(), asked);
+    host.stop().await?;
+
+    // Another component under the same name starts with a clean record.
+    CustomSection { name: "note".into(), data: b"upgraded".into() }.append_to(&mut component);
+    std::fs::write(&file, &component)?;
+    let host = Host::start(&folder).await?;
+    assert_eq!(status(&host).await?, "running");
+    let heavy = &host.api.check(&["heavy"]).await?["heavy"];
+    assert_eq!(text(&heavy["error"], "code"), "memory", "{heavy}");
     host.stop().await
 }

@@ -53,6 +53,12 @@ pub(crate) enum Command {
     /// Plugins: what is loaded, what it may do, what it did
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Channels: the places that messages go to
+    #[command(subcommand)]
+    Channel(Channel),
+    /// Deliveries: messages on their way to channels
+    #[command(subcommand)]
+    Delivery(Delivery),
     /// What happened, newest last
     Events {
         /// Keep printing
@@ -199,4 +205,34 @@ pub(crate) enum Config {
     Schema,
     /// Print the API's description, OpenAPI 3.1
     Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Channel {
+    /// List channels, and how their plugins stand
+    List,
+    /// Try a channel, with a message that says it is a test where one is needed
+    Test {
+        /// Its name
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Delivery {
+    /// List messages, newest first
+    List {
+        /// Only those that were given up
+        #[arg(long)]
+        dead: bool,
+    },
+    /// Send messages again that were given up
+    Replay {
+        /// The message's id, as listed
+        #[arg(required_unless_present = "all_dead")]
+        id: Option<String>,
+        /// All of them
+        #[arg(long, conflicts_with = "id")]
+        all_dead: bool,
+    },
 }

@@ -10,12 +10,10 @@ use url::Url;
 use waystation_server::TOKEN_FILE;
 use waystation_server::config::Config;
 
+use crate::address::{self, Told};
 use crate::args::Global;
 use crate::config;
 use crate::exit::{Exit, Failure};
-
-/// Where a host that serves writes its address, in its data folder.
-pub(crate) const ADDRESS_FILE: &str = "address";
 
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -48,33 +46,33 @@ impl Client {
         match url.path_segments_mut() {
             // Segments are percent-encoded: names hold slashes.
             Ok(mut segments) => segments.pop_if_empty().extend(["api", "v1"]).extend(path),
-            Err(()) => return Err(Failure::new(Exit::Failed, format!("{} is no base for paths", self.base))),
+            Err(()) => {
+                return Err(
+                    Failure::new(Exit::Failed, format!("{} is no base for paths", self.base)).code("bad-url")
+                );
+            }
         };
         Ok(self.http.request(method, url).bearer_auth(&self.token))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|_| {
-            let message = format!(
-                "no host answers at {}; start one with `waystation serve` or `waystation up`",
-                self.base
-            );
-            Failure::new(Exit::Unreachable, message)
+            Failure::new(Exit::Unreachable, format!("no host answers at {}", self.base)).hint(START)
         })?;
         if response.status().is_success() {
             return Ok(response);
         }
         let status = response.status();
         let problem: Problem = response.json().await.unwrap_or_else(|_| Problem {
-            code: "unexpected".into(),
+            code: "unexpected-answer".into(),
             detail: format!("the host answered {status}"),
         });
-        let code = match status.as_u16() {
+        let exit = match status.as_u16() {
             401 | 403 => Exit::Unreachable,
             404 => Exit::NotFound,
             _ => Exit::Failed,
         };
-        Err(Failure::new(code, format!("{} ({})", problem.detail, problem.code)))
+        Err(Failure::new(exit, problem.detail).code(problem.code))
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(
@@ -127,6 +125,9 @@ impl Client {
     }
 }
 
+/// What to do where no host runs.
+const START: &str = "start one with `waystation serve` or `waystation up`, or name another with --url";
+
 #[derive(Deserialize)]
 struct Problem {
     code: String,
@@ -135,21 +136,27 @@ struct Problem {
 
 fn base(config: Option<&Config>, data: &Path) -> Result<Url, Failure> {
     // Port 0 is whatever was free when the host started.
-    let written = std::fs::read_to_string(data.join(ADDRESS_FILE)).ok();
-    let address = match written.as_deref().map(str::trim) {
-        Some(address) => address.to_owned(),
-        None => config.map(|config| config.server.listen.to_string()).unwrap_or_default(),
+    let address = match address::read(data) {
+        Told::At(address) => address,
+        // Whoever listens there by now must not get the token.
+        Told::Was(address) => {
+            let message = format!(
+                "the host of {} is not running: it ended without an orderly stop, and was at {address}",
+                data.display()
+            );
+            return Err(Failure::new(Exit::Unreachable, message).code("host-not-running").hint(START));
+        }
+        Told::Nothing => config.map(|config| config.server.listen.to_string()).unwrap_or_default(),
     };
-    Url::parse(&format!("http://{address}")).map_err(Failure::from)
+    Url::parse(&format!("http://{address}"))
+        .map_err(|e| Failure::new(Exit::Failed, format!("http://{address}: {e}")).code("bad-url"))
 }
 
 fn token(file: &PathBuf) -> Result<String, Failure> {
     let text = std::fs::read_to_string(file).map_err(|e| {
-        let message = format!(
-            "cannot read the host's token from {}: {e}; name its file with --token-file",
-            file.display()
-        );
-        Failure::new(Exit::Unreachable, message)
+        let message = format!("cannot read the host's token from {}: {e}", file.display());
+        let hint = "start the host once, which makes it, or name its file with --token-file";
+        Failure::new(Exit::Unreachable, message).code("no-token").hint(hint)
     })?;
     Ok(text.trim().to_owned())
 }

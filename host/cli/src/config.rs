@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use waystation_server::config::{Config, ConfigError, Environment};
+use waystation_server::config::{Config, ConfigError, Environment, Problem};
 
 use crate::args::Global;
 use crate::exit::{Exit, Failure};
@@ -29,5 +29,14 @@ pub(crate) fn read(file: Option<&Path>) -> Result<Config, ConfigError> {
 }
 
 pub(crate) fn load(global: &Global) -> Result<Config, Failure> {
-    read(file(global).as_deref()).map_err(|e| Failure::new(Exit::Config, e.to_string()))
+    read(file(global).as_deref()).map_err(|e| invalid(&e))
+}
+
+/// Why a configuration is not used.
+pub(crate) fn invalid(e: &ConfigError) -> Failure {
+    let failure = Failure::new(Exit::Config, e.to_string()).code(e.code());
+    match e.problems.as_slice() {
+        [Problem { hint: Some(hint), .. }] => failure.hint(hint),
+        _ => failure,
+    }
 }

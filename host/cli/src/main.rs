@@ -1,6 +1,7 @@
 //! The one binary: every command of Waystation.
 #![forbid(unsafe_code)]
 
+mod address;
 mod args;
 mod client;
 mod commands;
@@ -13,28 +14,55 @@ mod telemetry;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::{ContextKind, ErrorKind};
 
 use args::{Cli, Command};
 use exit::{Exit, Failure};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return misunderstood(&e),
+    };
+    let json = cli.global.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(e) => return fail(&cli, &Failure::new(Exit::Failed, format!("no threads to run on: {e}"))),
+        Err(e) => return fail(json, &Failure::new(Exit::Failed, format!("no threads to run on: {e}"))),
     };
     match runtime.block_on(run(&cli)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => fail(&cli, &failure),
+        Err(failure) => fail(json, &failure),
     }
 }
 
-fn fail(cli: &Cli, failure: &Failure) -> ExitCode {
-    if cli.global.json && !failure.answered {
-        let _ = output::json(&serde_json::json!({ "error": failure.message }));
+/// The arguments do not parse, or ask for help, which is an answer.
+fn misunderstood(e: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if !json || !e.use_stderr() {
+        // An error means that nobody reads.
+        let _ = e.print();
+        return if e.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS };
     }
-    output::note(format!("waystation: {}", failure.message.trim_end()));
-    failure.code.into()
+    let text = e.render().to_string();
+    let sentence = match e.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing",
+        _ => text.lines().next().unwrap_or_default().trim_start_matches("error: "),
+    };
+    let mut failure = Failure::new(Exit::Usage, sentence);
+    let suggested =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    if let Some(near) = suggested.into_iter().find_map(|kind| e.get(kind)) {
+        failure = failure.hint(format!("did you mean `{near}`?"));
+    }
+    fail(true, &failure)
+}
+
+fn fail(json: bool, failure: &Failure) -> ExitCode {
+    output::note(match json {
+        true => failure.to_json().to_string(),
+        false => format!("waystation: {}", failure.to_text()),
+    });
+    failure.exit.into()
 }
 
 async fn run(cli: &Cli) -> exit::Outcome {
@@ -45,6 +73,8 @@ async fn run(cli: &Cli) -> exit::Outcome {
         Command::Check { items } => commands::check::run(global, items).await,
         Command::Item(item) => commands::item::run(global, item).await,
         Command::Plugin(plugin) => commands::plugin::run(global, plugin).await,
+        Command::Channel(channel) => commands::channel::run(global, channel).await,
+        Command::Delivery(delivery) => commands::delivery::run(global, delivery).await,
         Command::Events { follow } => commands::events::run(global, *follow).await,
         Command::Config(config) => commands::config::run(global, config),
         Command::Doctor => commands::doctor::run(global).await,

@@ -56,7 +56,7 @@ impl EventType {
     pub const PLUGIN_STATE: Self = Self(Cow::Borrowed("plugin.state"));
     /// A message was given up on.
     pub const DELIVERY_DEAD: Self = Self(Cow::Borrowed("delivery.dead"));
-    /// A person asked for a test message.
+    /// A person tried a channel.
     pub const CHANNEL_TEST: Self = Self(Cow::Borrowed("channel.test"));
 
     /// Each documented type.
@@ -80,6 +80,13 @@ impl EventType {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether events of this type can be sent to channels. Those about channels themselves are not: one that
+    /// is down must not be told so over itself, and a test is a message already.
+    #[must_use]
+    pub fn is_for_channels(&self) -> bool {
+        !matches!(self.as_str(), "delivery.dead" | "channel.test")
     }
 
     /// Whether this host documents the type.
@@ -222,6 +229,10 @@ mod tests {
             let again: EventType = kind.as_str().parse().unwrap();
             assert_eq!(again, kind);
             assert!(again.is_documented());
+            assert_eq!(
+                again.is_for_channels(),
+                kind != EventType::DELIVERY_DEAD && kind != EventType::CHANNEL_TEST
+            );
         }
         assert!(!"machine.lost".parse::<EventType>().unwrap().is_documented());
     }

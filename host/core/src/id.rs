@@ -64,7 +64,7 @@ macro_rules! id {
 }
 
 id!(
-    /// One running host process's identity. Made once per database, kept in it.
+    /// One host, over its restarts: made once, kept in its data folder.
     HostId,
     "a host id"
 );

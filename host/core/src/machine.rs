@@ -28,6 +28,8 @@ pub struct Machine {
 pub struct MachineItem {
     /// Where.
     pub machine: MachineId,
+    /// What an operator calls that machine.
+    pub machine_name: MachineName,
     /// What.
     pub item: ItemId,
     /// What installed it.

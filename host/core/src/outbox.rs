@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::EventSeq,
+    event::{Event, EventSeq, EventType, NewEvent, Severity},
     id::{DeliveryId, HostId},
     name::ChannelName,
     time::{later, part},
@@ -96,6 +96,26 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// Why the last attempt failed.
     pub last_error: Option<Failure>,
+}
+
+impl Delivery {
+    /// The event that tells, at `now`, that this message was given up. `told` is the event it would have told.
+    #[must_use]
+    pub fn given_up(&self, told: &Event, failure: &Failure, now: Timestamp) -> NewEvent {
+        let data = serde_json::json!({
+            "delivery_id": self.id.to_string(), "attempts": self.attempt,
+            "event": told.kind.as_str(), "event_seq": told.seq.0,
+            "code": failure.code, "message": failure.message,
+        });
+        NewEvent {
+            kind: EventType::DELIVERY_DEAD,
+            subject: self.channel.to_string(),
+            severity: Severity::Warning,
+            data: data.as_object().cloned().unwrap_or_default(),
+            occurred_at: now,
+            key: None,
+        }
+    }
 }
 
 /// How an attempt ended.

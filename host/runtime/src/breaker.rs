@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Half-open admits one call, the probe; others are refused until it ends. A pure
-//! value: time and chance are passed in.
+//! value: time and chance are passed in. [`Rest`] takes it across a restart.
 
 use std::time::Duration;
 
@@ -39,6 +39,17 @@ pub struct Breaker {
     failures: u32,
     /// How often it opened since it last closed.
     opened: u32,
+}
+
+/// What is left of a quarantine, to be kept while no process knows of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rest {
+    /// How long it still rests; zero: the next call is a probe.
+    pub left: Duration,
+    /// Failures in a row.
+    pub failures: u32,
+    /// How often it opened since it last closed; the next rest follows from it.
+    pub opened: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +81,9 @@ pub enum Change {
     Closed,
 }
 
+/// Chance makes a rest this much longer at most.
+const LONGEST: f64 = 1.1;
+
 /// A probe that never reports (its caller went away) blocks others no longer
 /// than this.
 const PROBE_PATIENCE: Duration = Duration::from_secs(120);
@@ -78,6 +92,23 @@ impl Breaker {
     /// A closed one.
     pub fn new(config: BreakerConfig) -> Self {
         Self { config, state: State::Closed, failures: 0, opened: 0 }
+    }
+
+    /// One that rests as `rest` says. It never rests longer than `config` allows, whatever was kept.
+    pub fn resumed(config: BreakerConfig, rest: Rest, now: Duration) -> Self {
+        let left = rest.left.min(config.max_backoff.mul_f64(LONGEST));
+        let state = State::Open { until: now.saturating_add(left) };
+        Self { config, state, failures: rest.failures, opened: rest.opened }
+    }
+
+    /// What to keep of it; none where it is closed.
+    pub fn rest(&self, now: Duration) -> Option<Rest> {
+        let left = match self.state {
+            State::Closed => return None,
+            State::Open { until } => until.saturating_sub(now),
+            State::HalfOpen { .. } => Duration::ZERO,
+        };
+        Some(Rest { left, failures: self.failures, opened: self.opened })
     }
 
     /// Failures in a row.
@@ -177,6 +208,27 @@ mod tests {
         assert_eq!(breaker.admit(SECOND * 92), Admission::Probe);
         assert_eq!(breaker.succeeded(), Change::Closed);
         assert_eq!(breaker.admit(SECOND * 92), Admission::Go);
+    }
+
+    #[test]
+    fn a_rest_goes_on_where_it_was_left() {
+        let config = BreakerConfig::default();
+        assert_eq!(Breaker::new(config).rest(SECOND), None);
+        let mut breaker = opened();
+        let rest = breaker.rest(SECOND * 11).unwrap();
+        assert_eq!(rest, Rest { left: SECOND * 20, failures: 5, opened: 1 });
+        // In another process, whose clock begins anew.
+        let mut resumed = Breaker::resumed(config, rest, SECOND * 3);
+        assert_eq!(resumed.admit(SECOND * 4), Admission::Rest(SECOND * 19));
+        assert_eq!(resumed.admit(SECOND * 23), Admission::Probe);
+        assert_eq!(resumed.failed(SECOND * 24, 0.5), Change::Opened(SECOND * 60));
+        // The probe of a process that ended is made again.
+        assert_eq!(breaker.admit(SECOND * 31), Admission::Probe);
+        let rest = breaker.rest(SECOND * 32).unwrap();
+        assert_eq!(Breaker::resumed(config, rest, SECOND).admit(SECOND), Admission::Probe);
+        // A shorter limit holds for what was kept, too.
+        let long = Rest { left: Duration::MAX, ..rest };
+        assert!(Breaker::resumed(config, long, SECOND).resting(SECOND).unwrap() <= SECOND * 3_961);
     }
 
     #[test]

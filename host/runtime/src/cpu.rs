@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+
+use crate::metrics::Metrics;
 
 /// The call used up its processor time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +24,13 @@ pub(crate) struct Metered<'a, F> {
     call: F,
     limit: Duration,
     spent: Duration,
-    total: &'a AtomicU64,
+    metrics: &'a Metrics,
 }
 
 impl<'a, F> Metered<'a, F> {
-    /// `total` receives the time spent, in nanoseconds, as it is spent.
-    pub(crate) fn new(call: F, limit: Duration, total: &'a AtomicU64) -> Self {
-        Self { call, limit, spent: Duration::ZERO, total }
+    /// `metrics` hear of the time as it is spent.
+    pub(crate) fn new(call: F, limit: Duration, metrics: &'a Metrics) -> Self {
+        Self { call, limit, spent: Duration::ZERO, metrics }
     }
 }
 
@@ -41,7 +42,7 @@ impl<F: Future + Unpin> Future for Metered<'_, F> {
         let answer = Pin::new(&mut self.call).poll(cx);
         let slice = thread_time().saturating_sub(before);
         self.spent += slice;
-        self.total.fetch_add(u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.metrics.ran(slice, self.spent);
         match answer {
             Poll::Ready(answer) => Poll::Ready(Ok(answer)),
             Poll::Pending if self.spent > self.limit => Poll::Ready(Err(CpuExhausted)),

@@ -164,6 +164,17 @@ impl CallError {
         }
     }
 
+    /// What happened, without the code: the plugin's own words where it answered.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Failed(failure) => match &failure.error {
+                Some(error) if failure.cause == Cause::PluginError => error.message.clone(),
+                _ => failure.message.clone(),
+            },
+            other => other.to_string(),
+        }
+    }
+
     /// When to try again, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

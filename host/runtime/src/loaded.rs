@@ -161,7 +161,7 @@ impl<W: World> Loaded<W> {
         let began = Instant::now();
         let limits = &self.context.limits;
         let mut store = self.store();
-        let metered = Metered::new(call(&self.bindings, &mut store), limits.cpu, &self.metrics.cpu_nanos);
+        let metered = Metered::new(call(&self.bindings, &mut store), limits.cpu, &self.metrics);
         let outcome = match tokio::time::timeout(limits.wall, metered).await {
             Ok(Ok(Ok(Ok(answer)))) => Ok(answer),
             Ok(Ok(Ok(Err(error)))) => Err(match store.data().denial() {

@@ -11,10 +11,11 @@ pub struct Metrics {
     calls: AtomicU64,
     failures: [AtomicU64; Cause::ALL.len()],
     refused: AtomicU64,
-    pub(crate) cpu_nanos: AtomicU64,
+    cpu_nanos: AtomicU64,
     wall_nanos: AtomicU64,
     peak_memory: AtomicU64,
     peak_wall_nanos: AtomicU64,
+    peak_cpu_nanos: AtomicU64,
     pub(crate) running: AtomicU64,
     pub(crate) waiting: AtomicU64,
 }
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub peak_memory: u64,
     /// Longest call.
     pub peak_wall: Duration,
+    /// Most processor time of one call.
+    pub peak_cpu: Duration,
     /// Gauge: calls that run now.
     pub running: u64,
     /// Gauge: calls that wait now.
@@ -54,6 +57,13 @@ impl Metrics {
         }
     }
 
+    /// `slice` more of processor time in a call that had `spent` in all.
+    pub(crate) fn ran(&self, slice: Duration, spent: Duration) {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.cpu_nanos.fetch_add(nanos(slice), Ordering::Relaxed);
+        self.peak_cpu_nanos.fetch_max(nanos(spent), Ordering::Relaxed);
+    }
+
     pub(crate) fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
@@ -69,6 +79,7 @@ impl Metrics {
             wall: Duration::from_nanos(get(&self.wall_nanos)),
             peak_memory: get(&self.peak_memory),
             peak_wall: Duration::from_nanos(get(&self.peak_wall_nanos)),
+            peak_cpu: Duration::from_nanos(get(&self.peak_cpu_nanos)),
             running: get(&self.running),
             waiting: get(&self.waiting),
         }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use wasmtime::Store;
 
-use crate::breaker::{Admission, Breaker, BreakerConfig, Change};
+use crate::breaker::{Admission, Breaker, BreakerConfig, Change, Rest};
 use crate::error::LoadError;
 use crate::failure::{CallError, Failure};
 use crate::journal::{Journal, Level};
@@ -63,13 +63,18 @@ pub type Observer = Arc<dyn Fn(&str, &Transition) + Send + Sync>;
 pub enum Transition {
     /// It rests, after this failure.
     Quarantined {
-        /// For how long.
-        rest: Duration,
+        /// For how long, and what to keep of it.
+        rest: Rest,
         /// The last failure.
         failure: Failure,
+        /// The component that failed, `sha256:…`.
+        digest: String,
     },
     /// A probe succeeded.
-    Recovered,
+    Recovered {
+        /// The component that works again, `sha256:…`.
+        digest: String,
+    },
 }
 
 /// See the module.
@@ -198,6 +203,13 @@ impl<W: World> Plugin<W> {
         self.announce();
     }
 
+    /// Goes on with a rest that an earlier process began, for the component that
+    /// serves. Which component of which build failed is for the caller to know.
+    pub fn resume(&self, rest: Rest) {
+        *self.breaker.lock() = Breaker::resumed(self.breaker_config, rest, self.started.elapsed());
+        self.journal.host(Level::Warn, format!("still in quarantine for {} s", rest.left.as_secs()));
+    }
+
     /// Takes it out of service; calls in flight finish.
     pub fn disable(&self) {
         self.loaded.store(None);
@@ -226,7 +238,7 @@ impl<W: World> Plugin<W> {
         self.admit()?;
         let _running = Gauge::up(&self.metrics.running);
         let outcome = loaded.run(call).await;
-        self.judge(&outcome);
+        self.judge(&outcome, &loaded);
         outcome
     }
 
@@ -261,7 +273,7 @@ impl<W: World> Plugin<W> {
         }
     }
 
-    fn judge<R>(&self, outcome: &Result<R, CallError>) {
+    fn judge<R>(&self, outcome: &Result<R, CallError>, ran: &Loaded<W>) {
         let failure = match outcome {
             Ok(_) => None,
             Err(CallError::Failed(failure)) if failure.cause.is_misbehaviour() => Some(failure),
@@ -269,22 +281,28 @@ impl<W: World> Plugin<W> {
             // It never ran.
             Err(_) => return,
         };
-        let change = match failure {
-            None => self.breaker.lock().succeeded(),
-            Some(_) => self.breaker.lock().failed(self.started.elapsed(), rand::random()),
+        let (change, rest) = {
+            let (mut breaker, now) = (self.breaker.lock(), self.started.elapsed());
+            let change = match failure {
+                None => breaker.succeeded(),
+                Some(_) => breaker.failed(now, rand::random()),
+            };
+            (change, breaker.rest(now))
         };
+        let digest = || ran.digest().to_string();
         if let Some(failure) = failure {
             self.journal.host(Level::Error, describe(failure));
         }
-        match (change, failure) {
-            (Change::Opened(rest), Some(failure)) => {
-                let text = format!("in quarantine for {} s", rest.as_secs());
+        match (change, failure, rest) {
+            (Change::Opened(_), Some(failure), Some(rest)) => {
+                let text = format!("in quarantine for {} s", rest.left.as_secs());
                 self.journal.host(Level::Error, text);
-                (self.observer)(&self.name, &Transition::Quarantined { rest, failure: failure.clone() });
+                let failure = failure.clone();
+                (self.observer)(&self.name, &Transition::Quarantined { rest, failure, digest: digest() });
             }
-            (Change::Closed, _) => {
+            (Change::Closed, ..) => {
                 self.journal.host(Level::Info, "works again");
-                (self.observer)(&self.name, &Transition::Recovered);
+                (self.observer)(&self.name, &Transition::Recovered { digest: digest() });
             }
             _ => {}
         }

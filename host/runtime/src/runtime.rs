@@ -55,6 +55,12 @@ impl Runtime {
         Arc::new(Plugin::new(name.to_owned(), concurrency, queue, self.shared.breaker, observer))
     }
 
+    /// Names this build of the engine and its configuration, 16 hex characters:
+    /// what a plugin did under another one says nothing about this one.
+    pub fn build(&self) -> String {
+        hex::encode(self.shared.engine.fingerprint().first_chunk::<8>().unwrap_or(&[0; 8]))
+    }
+
     /// Whether loading this bundle needs no compilation, as far as the cache's
     /// names tell.
     pub fn is_compiled(&self, bundle: &Bundle) -> bool {

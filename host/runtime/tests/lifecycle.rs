@@ -46,7 +46,7 @@ async fn repeated_failure_leads_to_quarantine_and_a_probe_out_of_it() {
     let seen = sandbox.transitions.lock().clone();
     assert!(matches!(
         seen.as_slice(),
-        [Transition::Quarantined { .. }, Transition::Quarantined { .. }, Transition::Recovered]
+        [Transition::Quarantined { .. }, Transition::Quarantined { .. }, Transition::Recovered { .. }]
     ));
 }
 

@@ -18,7 +18,7 @@ use crate::deliver::Deliverer;
 
 /// How often the loops look without being woken. With several hosts on one
 /// database this is how they see each other's work.
-const LOOK: Duration = Duration::from_secs(5);
+pub(crate) const LOOK: Duration = Duration::from_secs(5);
 
 /// Longer than the check of a batch may take.
 const CHECK_LEASE: Duration = Duration::from_secs(900);
@@ -44,8 +44,7 @@ impl Background {
         // A new item is an event, so it is checked at once.
         let (events, stopped) = (store.subscribe(), stop.clone());
         tracker.spawn(async move { repeat(&stopped, Some(events), || checks.round()).await });
-        let (events, stopped) = (store.subscribe(), stop.clone());
-        tracker.spawn(async move { repeat(&stopped, Some(events), || deliverer.deliver_due()).await });
+        tracker.spawn(deliverer.run(stop.clone()));
         let (keeper, stopped) = (Keeper { store, host }, stop.clone());
         tracker.spawn(async move { repeat(&stopped, None, || keeper.round()).await });
     }

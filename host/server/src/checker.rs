@@ -296,12 +296,5 @@ fn check_error(e: &CallError) -> CheckError {
         CallError::Quarantined { .. } | CallError::Busy { .. } => true,
         CallError::NotRunning(_) => false,
     };
-    let message = match e {
-        CallError::Failed(failure) => match &failure.error {
-            Some(error) if failure.cause == waystation_runtime::Cause::PluginError => error.message.clone(),
-            _ => failure.message.clone(),
-        },
-        other => other.to_string(),
-    };
-    CheckError { code: e.code().to_owned(), message, retryable, retry_after: e.retry_after() }
+    CheckError { code: e.code().to_owned(), message: e.sentence(), retryable, retry_after: e.retry_after() }
 }

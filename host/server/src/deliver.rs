@@ -7,94 +7,112 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
 use jiff::Timestamp;
-use serde_json::{Value, json};
-use waystation_core::event::{EventType, NewEvent, Severity};
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::sync::broadcast::error::TryRecvError;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
 use waystation_core::id::HostId;
-use waystation_core::outbox::{Attempt, DeliveryState, Failure, RetryPolicy};
+use waystation_core::outbox::{Attempt, Failure, RetryPolicy};
 use waystation_runtime::CallError;
-use waystation_store::{Claimed, Settled, Store, StoreError};
+use waystation_store::{Claimed, Store, StoreError};
 use waystation_worlds::notifier;
 
+use crate::background::LOOK;
 use crate::config::Config;
 use crate::message;
 use crate::plugins::Plugins;
-use crate::routing;
 
 /// Longer than any call may take, so that a claim outlives its sending.
 const LEASE: Duration = Duration::from_secs(600);
 
-/// Messages claimed at once.
-const AT_ONCE: u32 = 16;
+/// Messages that are sent at the same time. One that takes long holds up no other
+/// while there is room.
+const AT_ONCE: usize = 16;
 
 pub(crate) struct Deliverer {
     pub(crate) store: Store,
     pub(crate) plugins: Arc<Plugins>,
     pub(crate) config: Arc<Config>,
     pub(crate) host: HostId,
+    /// Told when a message became due without an event, as by a replay.
+    pub(crate) wake: Arc<Notify>,
 }
 
 impl Deliverer {
-    /// Sends what is due. Says how many messages it handled.
-    ///
-    /// # Errors
-    /// Those of the database; what was claimed is sent again when the claim runs out.
-    pub(crate) async fn deliver_due(&self) -> Result<usize, StoreError> {
-        let policy = RetryPolicy::default();
-        let now = Timestamp::now();
-        let claimed = self.store.claim_deliveries(self.host, now, LEASE, AT_ONCE, &policy).await?;
-        let count = claimed.len();
-        let settled = join_all(claimed.into_iter().map(|claimed| self.deliver(claimed, &policy))).await;
-        settled.into_iter().collect::<Result<Vec<()>, _>>()?;
-        Ok(count)
+    /// Sends what is due, as soon as it is, until `stop`; ends when what is being
+    /// sent has ended.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let this = Arc::new(self);
+        let mut events = this.store.subscribe();
+        let mut sending: JoinSet<Result<(), StoreError>> = JoinSet::new();
+        while !stop.is_cancelled() {
+            // What is committed until here is seen by the look below.
+            while !matches!(events.try_recv(), Err(TryRecvError::Empty | TryRecvError::Closed)) {}
+            let pause = match this.due(AT_ONCE.saturating_sub(sending.len())).await {
+                Ok((claimed, pause)) => {
+                    for message in claimed {
+                        let this = Arc::clone(&this);
+                        sending.spawn(async move { this.deliver(message).await });
+                    }
+                    pause
+                }
+                Err(e) => {
+                    failed(&e);
+                    LOOK
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                Some(ended) = sending.join_next() => note(ended),
+                _ = events.recv() => {}
+                () = this.wake.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        while let Some(ended) = sending.join_next().await {
+            note(ended);
+        }
     }
 
-    async fn deliver(&self, claimed: Claimed, policy: &RetryPolicy) -> Result<(), StoreError> {
+    /// Claims what is due, where there is room, and says when to look again.
+    async fn due(&self, room: usize) -> Result<(Vec<Claimed>, Duration), StoreError> {
+        if room == 0 {
+            return Ok((Vec::new(), LOOK));
+        }
+        // To look costs less than to claim.
+        let now = Timestamp::now();
+        let Some(next) = self.store.next_delivery_at().await? else { return Ok((Vec::new(), LOOK)) };
+        match Duration::try_from(next.duration_since(now)) {
+            Ok(wait) if !wait.is_zero() => return Ok((Vec::new(), wait.min(LOOK))),
+            _ => {}
+        }
+        let limit = u32::try_from(room).unwrap_or(u32::MAX);
+        let claimed = self.store.claim_deliveries(self.host, now, LEASE, limit, &self.policy()).await?;
+        // None: another host was faster.
+        let pause = if claimed.is_empty() { Duration::from_millis(100) } else { Duration::ZERO };
+        Ok((claimed, pause))
+    }
+
+    fn policy(&self) -> RetryPolicy {
+        self.config.delivery.policy()
+    }
+
+    async fn deliver(&self, claimed: Claimed) -> Result<(), StoreError> {
         let ended = self.attempt(&claimed).await;
+        let delivery = &claimed.delivery;
         if let Attempt::Failed { failure, .. } = &ended {
             tracing::warn!(
-                channel = %claimed.delivery.channel,
-                delivery = %claimed.delivery.id,
-                attempt = claimed.delivery.attempt,
+                channel = %delivery.channel,
+                delivery = %delivery.id,
+                attempt = delivery.attempt,
                 code = failure.code,
                 "message was not delivered"
             );
         }
-        let now = Timestamp::now();
-        let settled = self
-            .store
-            .settle_delivery(self.host, &claimed.delivery, &ended, now, policy, rand::random())
-            .await?;
-        let (Settled::Recorded, Attempt::Failed { failure, .. }) = (settled, &ended) else { return Ok(()) };
-        match policy.after(claimed.delivery.attempt, &ended, now, 0) {
-            DeliveryState::Dead { .. } => self.tell_dead(&claimed, failure, now).await,
-            _ => Ok(()),
-        }
-    }
-
-    async fn tell_dead(
-        &self,
-        claimed: &Claimed,
-        failure: &Failure,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let delivery = &claimed.delivery;
-        let data = json!({
-            "delivery_id": delivery.id.to_string(), "attempts": delivery.attempt,
-            "event": claimed.event.kind.as_str(), "event_seq": claimed.event.seq.0,
-            "code": failure.code, "message": failure.message,
-        });
-        let event = NewEvent {
-            kind: EventType::DELIVERY_DEAD,
-            subject: delivery.channel.to_string(),
-            severity: Severity::Warning,
-            data: data.as_object().cloned().unwrap_or_default(),
-            occurred_at: now,
-            key: None,
-        };
-        let route = |event: &NewEvent| routing::channels(&self.config, event);
-        self.store.emit(now, event, &route).await.map(drop)
+        let (now, policy) = (Timestamp::now(), self.policy());
+        self.store.settle_delivery(self.host, delivery, &ended, now, &policy, rand::random()).await.map(drop)
     }
 
     async fn attempt(&self, claimed: &Claimed) -> Attempt {
@@ -128,4 +146,17 @@ impl Deliverer {
 
 fn refused(code: &str, message: String, retryable: bool) -> Attempt {
     Attempt::Failed { failure: Failure { code: code.to_owned(), message }, retryable, retry_after: None }
+}
+
+fn note(ended: Result<Result<(), StoreError>, JoinError>) {
+    match ended {
+        Ok(Ok(())) => {}
+        // It is sent again when its claim runs out.
+        Ok(Err(e)) => failed(&e),
+        Err(e) => tracing::error!(error = %e, "sending a message broke off"),
+    }
+}
+
+fn failed(e: &StoreError) {
+    tracing::error!(code = e.code(), error = %e, "messages wait for the database");
 }

@@ -1,5 +1,6 @@
 //! A running host: everything wired, and how it starts and stops.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
@@ -8,11 +9,10 @@ use futures::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use waystation_core::event::{EventType, NewEvent, Severity};
-use waystation_core::id::HostId;
 use waystation_core::item::Item;
 use waystation_egress::{Roots, Screening, Shared};
 use waystation_runtime::breaker::BreakerConfig;
@@ -26,8 +26,10 @@ use crate::config::{Config, Environment};
 use crate::declared;
 use crate::deliver::Deliverer;
 use crate::error::StartError;
+use crate::identity::Identity;
 use crate::kv::DatabaseKv;
 use crate::plugins::{Loading, Plugins};
+use crate::quarantine;
 use crate::routing;
 use crate::token::ApiToken;
 
@@ -43,7 +45,8 @@ struct Inner {
     plugins: Arc<Plugins>,
     checker: Checker,
     token: ApiToken,
-    id: HostId,
+    identity: Identity,
+    wake: Arc<Notify>,
     started: Timestamp,
     stop: CancellationToken,
     work: TaskTracker,
@@ -68,8 +71,8 @@ impl Host {
         };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(unusable)?;
         let token = ApiToken::open(data).map_err(unusable)?;
-        let id = HostId::new(Timestamp::now(), &rand::random());
-        let store = Store::open(&config.database_url()?.0.expose().parse()?, id).await?;
+        let identity = Identity::open(data).map_err(unusable)?;
+        let store = Store::open(&config.database_url()?.0.expose().parse()?, identity.id).await?;
 
         let roots = Roots::load(config.egress.ca_file.as_deref())?;
         let screening = Screening { allow_private: config.egress.allow_private_addresses };
@@ -91,17 +94,23 @@ impl Host {
                 let _ = told.send((name.to_owned(), transition.clone()));
             }),
         )?;
-        let off: Vec<String> =
-            store.plugins().await?.into_iter().filter(|p| !p.enabled).map(|p| p.name.to_string()).collect();
-        let plugins = Arc::new(Plugins::new(runtime, Arc::clone(&config), environment));
+        let build = runtime.build();
+        let (mut off, mut resting) = (Vec::new(), BTreeMap::new());
+        for known in store.plugins().await? {
+            if !known.enabled {
+                off.push(known.name.to_string());
+            }
+            resting.extend(known.quarantine.map(|quarantine| (known.name.to_string(), quarantine)));
+        }
+        let plugins = Arc::new(Plugins::new(runtime, Arc::clone(&config), environment, resting));
         plugins.load_all(&off, progress).await;
         let checker = Checker::new(store.clone(), Arc::clone(&plugins), Arc::clone(&config));
         let work = TaskTracker::new();
         let stop = CancellationToken::new();
-        work.spawn(tell(store.clone(), Arc::clone(&config), transitions, stop.clone()));
+        work.spawn(tell(store.clone(), Arc::clone(&config), build, transitions, stop.clone()));
         declared::sync(&store, &config, &plugins).await?;
-        let inner =
-            Inner { config, store, plugins, checker, token, id, started: Timestamp::now(), stop, work };
+        let (wake, started) = (Arc::default(), Timestamp::now());
+        let inner = Inner { config, store, plugins, checker, token, identity, wake, started, stop, work };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -111,7 +120,7 @@ impl Host {
     /// # Errors
     /// [`StartError::Listen`] when the address is taken.
     pub async fn serve(&self) -> Result<SocketAddr, StartError> {
-        let Inner { config, store, plugins, checker, id, stop, work, .. } = &*self.inner;
+        let Inner { config, store, plugins, checker, identity, wake, stop, work, .. } = &*self.inner;
         let listen = config.server.listen;
         let failed = |e: std::io::Error| StartError::Listen { address: listen, message: e.to_string() };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
@@ -120,9 +129,11 @@ impl Host {
             store: store.clone(),
             plugins: Arc::clone(plugins),
             config: Arc::clone(config),
-            host: *id,
+            host: identity.id,
+            wake: Arc::clone(wake),
         };
-        Background { store: store.clone(), host: *id, checker: checker.clone(), deliverer }.start(work, stop);
+        Background { store: store.clone(), host: identity.id, checker: checker.clone(), deliverer }
+            .start(work, stop);
         let (router, stopped) = (api::router(self.clone()), stop.clone());
         work.spawn(async move {
             let served =
@@ -139,14 +150,14 @@ impl Host {
     /// allows, and closes the database. What is cut off is done again after the
     /// next start: claims are given back.
     pub async fn shut_down(&self) {
-        let Inner { config, store, stop, work, id, .. } = &*self.inner;
+        let Inner { config, store, stop, work, identity, .. } = &*self.inner;
         stop.cancel();
         work.close();
         let grace = config.server.shutdown_grace.duration();
         if tokio::time::timeout(grace, work.wait()).await.is_err() {
             tracing::warn!(grace_s = grace.as_secs(), "work in flight was cut off");
         }
-        if let Err(e) = store.release_claims(*id, Timestamp::now()).await {
+        if let Err(e) = store.release_claims(identity.id, Timestamp::now()).await {
             tracing::warn!(code = e.code(), "claims run out by themselves");
         }
         store.close().await;
@@ -187,6 +198,11 @@ impl Host {
         self.inner.started
     }
 
+    /// Says that messages may have become due without an event that tells so.
+    pub fn wake_deliveries(&self) {
+        self.inner.wake.notify_one();
+    }
+
     /// Runs work that is finished before the host stops.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.inner.work.spawn(work);
@@ -215,19 +231,21 @@ impl Host {
         }
     }
 
-    /// Remembers across restarts whether an operator wants a plugin to run.
+    /// Remembers across restarts whether an operator wants a plugin to run. To turn
+    /// it off ends its quarantine as well.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn remember_plugin(&self, name: &str, enabled: bool) -> Result<(), StoreError> {
         let now = Timestamp::now();
         let Ok(parsed) = name.parse() else { return Ok(()) };
+        let known = self.store().plugin(&parsed).await?;
         let digest = self.plugins().get(name).and_then(|p| p.serving()).map(|s| s.digest).unwrap_or_default();
         let record = PluginRecord {
             name: parsed,
             digest,
             enabled,
-            quarantine: None,
+            quarantine: known.and_then(|known| known.quarantine).filter(|_| enabled),
             last_error: None,
             updated_at: now,
         };
@@ -254,27 +272,30 @@ fn engine(config: &Config) -> EngineConfig {
     EngineConfig { max_memory, ..EngineConfig::default() }
 }
 
-/// Makes events of what the runtime tells.
+/// Keeps what the runtime tells of plugins, and makes events of it.
 async fn tell(
     store: Store,
     config: Arc<Config>,
+    build: String,
     mut transitions: mpsc::UnboundedReceiver<(String, Transition)>,
     stop: CancellationToken,
 ) {
     while let Some(Some((name, transition))) = stop.run_until_cancelled(transitions.recv()).await {
-        let (kind, severity, data) = match transition {
-            Transition::Quarantined { rest, failure } => (
-                EventType::PLUGIN_QUARANTINED,
-                Severity::Warning,
-                json!({ "cause": failure.cause.as_str(), "message": failure.message, "rest_s": rest.as_secs() }),
-            ),
-            Transition::Recovered => (
-                EventType::PLUGIN_STATE,
-                Severity::Info,
-                json!({ "state": "running", "message": "works again" }),
-            ),
-        };
         let now = Timestamp::now();
+        let (kind, severity, data, digest, kept) = match transition {
+            Transition::Quarantined { rest, failure, digest } => {
+                let (cause, rest_s) = (failure.cause.as_str(), rest.left.as_secs());
+                let data = json!({ "cause": cause, "message": failure.message, "rest_s": rest_s });
+                let kept = quarantine::keep(rest, &digest, &build, now);
+                (EventType::PLUGIN_QUARANTINED, Severity::Warning, data, digest, kept)
+            }
+            Transition::Recovered { digest } => {
+                let data = json!({ "state": "running", "message": "works again" });
+                (EventType::PLUGIN_STATE, Severity::Info, data, digest, None)
+            }
+        };
+        // The names of plugins in the configuration are names of plugins.
+        let Ok(plugin) = name.parse() else { continue };
         let event = NewEvent {
             kind,
             subject: name,
@@ -284,8 +305,8 @@ async fn tell(
             key: None,
         };
         let route = |event: &NewEvent| routing::channels(&config, event);
-        if let Err(e) = store.emit(now, event, &route).await {
-            tracing::error!(code = e.code(), error = %e, "event was not stored");
+        if let Err(e) = store.set_quarantine(&plugin, &digest, kept.as_ref(), event, &route).await {
+            tracing::error!(code = e.code(), error = %e, "the state of a plugin was not stored");
         }
     }
 }

@@ -11,10 +11,12 @@ mod declared;
 mod deliver;
 mod error;
 mod host;
+mod identity;
 mod kv;
 mod message;
 pub mod plan;
 pub mod plugins;
+mod quarantine;
 mod routing;
 mod token;
 

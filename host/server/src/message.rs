@@ -41,10 +41,13 @@ fn words(event: &Event) -> (String, String) {
     if *kind == EventType::ITEM_OUTDATED {
         let gap = text(event, "gap").map(|gap| format!(" ({gap})")).unwrap_or_default();
         let title = format!("{subject} is outdated: {} → {}{gap}", field("installed"), field("target"));
-        return (title, format!("Installed through {}.", field("manager")));
+        return (title, format!("Installed on {} through {}.", field("machine"), field("manager")));
     }
     if *kind == EventType::ITEM_CURRENT {
-        return (format!("{subject} is up to date: {}", field("installed")), String::new());
+        return (
+            format!("{subject} is up to date: {}", field("installed")),
+            format!("Installed on {} through {}.", field("machine"), field("manager")),
+        );
     }
     if *kind == EventType::CHECK_FAILED {
         return (format!("{subject} cannot be checked"), format!("{} ({})", field("message"), field("code")));
@@ -89,9 +92,9 @@ mod tests {
 
     #[test]
     fn an_outdated_item() {
-        let data = json!({"installed": "1.0.0", "target": "2.0.0", "gap": "major", "manager": "cargo"});
+        let data = json!({"installed": "1.0.0", "target": "2.0.0", "gap": "major", "manager": "cargo", "machine": "mail-1"});
         let message = render(&event(EventType::ITEM_OUTDATED, &data), "k".into(), 1);
         assert_eq!(message.title, "ripgrep is outdated: 1.0.0 → 2.0.0 (major)");
-        assert_eq!(message.body, "Installed through cargo.");
+        assert_eq!(message.body, "Installed on mail-1 through cargo.");
     }
 }

@@ -95,6 +95,7 @@ fn look(
             actual: bundle.digest().to_string(),
         });
     }
+    settings::decisions(plugin, manifest)?;
     let grants = settings::grants(plugin, environment)?;
     planned.grants = grants.table(manifest).into_iter().map(PlannedGrant::from).collect();
     grants.check(&planned.name, manifest)

@@ -5,10 +5,9 @@ use waystation_core::name::ChannelName;
 
 use crate::config::Config;
 
-/// The channels whose rules an event fits. Events about deliveries go nowhere: a
-/// channel that is down must not be told so over itself.
+/// The channels whose rules an event fits. Events about channels go nowhere.
 pub(crate) fn channels(config: &Config, event: &NewEvent) -> Vec<ChannelName> {
-    if event.kind == waystation_core::event::EventType::DELIVERY_DEAD {
+    if !event.kind.is_for_channels() {
         return Vec::new();
     }
     config

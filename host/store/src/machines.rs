@@ -19,17 +19,18 @@ use crate::{
 };
 
 type MachineRow = (String, String, i64);
-type InstalledRow = (String, String, String, String, i64, String);
+type InstalledRow = (String, String, String, String, String, i64, String);
 
 fn machine((id, name, created): MachineRow) -> Result<Machine, StoreError> {
     Ok(Machine { id: parsed(&id)?, name: parsed(&name)?, created_at: time(created)? })
 }
 
 fn installed(
-    (machine, item, manager, installed, seen, standing): InstalledRow,
+    (machine, name, item, manager, installed, seen, standing): InstalledRow,
 ) -> Result<MachineItem, StoreError> {
     Ok(MachineItem {
         machine: parsed(&machine)?,
+        machine_name: parsed(&name)?,
         item: parsed(&item)?,
         manager: parsed(&manager)?,
         installed,
@@ -45,8 +46,9 @@ async fn installed_of(
     let mut all: HashMap<ItemId, Vec<MachineItem>> = HashMap::new();
     for group in bulk::filled(items) {
         let text = format!(
-            "SELECT machine_id, item_id, manager, installed, seen_at, standing FROM machine_items
-             WHERE item_id IN ({}) ORDER BY machine_id",
+            "SELECT a.machine_id, m.name, a.item_id, a.manager, a.installed, a.seen_at, a.standing
+             FROM machine_items a JOIN machines m ON m.id = a.machine_id
+             WHERE a.item_id IN ({}) ORDER BY a.machine_id",
             bulk::list(group.len())
         );
         let mut query = sqlx::query_as(AssertSqlSafe(text));
@@ -155,17 +157,16 @@ impl Store {
     ) -> Result<MachineItem, StoreError> {
         let mut tx = self.begin().await?;
         let item = tx.lock_item(item).await?;
-        let there: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM machines WHERE id = $1")
+        let name: Option<String> = sqlx::query_scalar("SELECT name FROM machines WHERE id = $1")
             .bind(machine.to_string())
-            .fetch_one(&mut *tx.tx)
+            .fetch_optional(&mut *tx.tx)
             .await?;
-        if there == 0 {
-            return Err(StoreError::not_found("machine", machine));
-        }
+        let name = name.ok_or_else(|| StoreError::not_found("machine", machine))?;
         let known: Vec<_> = tx.known(item.id).await?.into_iter().map(|placed| placed.known).collect();
         let before = tx.installed(item.id).await?.into_iter().find(|installed| installed.machine == machine);
         let mut after = MachineItem {
             machine,
+            machine_name: parsed(&name)?,
             item: item.id,
             manager: manager.clone(),
             installed: clean(version),
@@ -228,8 +229,9 @@ impl Store {
     /// Those of the database.
     pub async fn installed(&self, item: Option<ItemId>) -> Result<Vec<MachineItem>, StoreError> {
         let rows: Vec<InstalledRow> = sqlx::query_as(
-            "SELECT machine_id, item_id, manager, installed, seen_at, standing FROM machine_items
-             WHERE $1 = '' OR item_id = $1 ORDER BY item_id, machine_id",
+            "SELECT a.machine_id, m.name, a.item_id, a.manager, a.installed, a.seen_at, a.standing
+             FROM machine_items a JOIN machines m ON m.id = a.machine_id
+             WHERE $1 = '' OR a.item_id = $1 ORDER BY a.item_id, a.machine_id",
         )
         .bind(item.map(|item| item.to_string()).unwrap_or_default())
         .fetch_all(self.reader())

@@ -14,10 +14,10 @@ use crate::{
     error::StoreError,
     events::{EventRow, event, event_columns},
     row::{clean, count, lease_end, micros, parsed, time},
-    store::{Store, Tx},
+    store::{Store, Tx, nowhere},
 };
 
-/// A message that this host is to send now.
+/// A message, and what it tells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claimed {
     /// The message: its key, channel and number of the attempt.
@@ -92,11 +92,32 @@ impl Tx<'_> {
                 .await?;
         row.map(delivery).transpose()?.ok_or_else(|| StoreError::not_found("delivery", id))
     }
+
+    async fn told(&mut self, seq: EventSeq) -> Result<Event, StoreError> {
+        let row: EventRow =
+            sqlx::query_as(concat!("SELECT ", event_columns!(), " FROM events e WHERE e.seq = $1"))
+                .bind(seq.0)
+                .fetch_one(&mut *self.tx)
+                .await?;
+        event(row)
+    }
+
+    /// Tells that a message was given up. It goes to no channel: one that is down must not be told so over
+    /// itself.
+    async fn tell_given_up(
+        &mut self,
+        delivery: &Delivery,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let told = self.told(delivery.event).await?;
+        self.emit(now, delivery.given_up(&told, failure, now), &nowhere).await
+    }
 }
 
 impl Store {
     /// Claims up to `limit` messages that are due, or whose lease ran out, until `now + lease`. Each counts as
-    /// an attempt. A message that was abandoned in its last attempt is dead instead.
+    /// an attempt. A message that was abandoned in its last attempt is dead instead, and that is told.
     ///
     /// # Errors
     /// Those of the database.
@@ -110,14 +131,14 @@ impl Store {
     ) -> Result<Vec<Claimed>, StoreError> {
         let mut tx = self.begin().await?;
         tx.take("claim-outbox").await?;
-        sqlx::query(
+        let given_up: Vec<String> = sqlx::query_scalar(
             "UPDATE outbox SET state = 'dead', at = $1, claimed_by = NULL, error_code = 'lease-expired',
              error_message = 'the host that was sending this did not say how it ended'
-             WHERE state = 'claimed' AND at <= $1 AND attempt >= $2",
+             WHERE state = 'claimed' AND at <= $1 AND attempt >= $2 RETURNING id",
         )
         .bind(micros(now))
         .bind(i64::from(policy.max_attempts))
-        .execute(&mut *tx.tx)
+        .fetch_all(&mut *tx.tx)
         .await?;
         let ids: Vec<String> = sqlx::query_scalar(
             "UPDATE outbox SET state = 'claimed', claimed_by = $1, at = $2, attempt = attempt + 1
@@ -133,12 +154,17 @@ impl Store {
         let mut claimed = Vec::with_capacity(ids.len());
         for id in ids {
             let delivery = tx.delivery(parsed(&id)?).await?;
-            let row: EventRow =
-                sqlx::query_as(concat!("SELECT ", event_columns!(), " FROM events e WHERE e.seq = $1"))
-                    .bind(delivery.event.0)
-                    .fetch_one(&mut *tx.tx)
-                    .await?;
-            claimed.push(Claimed { delivery, event: event(row)? });
+            let event = tx.told(delivery.event).await?;
+            claimed.push(Claimed { delivery, event });
+        }
+        // Last: from the first event on, other transactions with events wait for this one.
+        for id in given_up {
+            let delivery = tx.delivery(parsed(&id)?).await?;
+            let failure = delivery.last_error.clone().unwrap_or_else(|| Failure {
+                code: "lease-expired".to_owned(),
+                message: "the host that was sending this did not say how it ended".to_owned(),
+            });
+            tx.tell_given_up(&delivery, &failure, now).await?;
         }
         tx.commit().await?;
         claimed.sort_by_key(|claimed| claimed.delivery.event);
@@ -146,6 +172,7 @@ impl Store {
     }
 
     /// Notes how the attempt at a claimed message ended; `policy` says what comes next, `random` spreads it.
+    /// That a message is given up is told in the same transaction.
     ///
     /// # Errors
     /// Those of the database.
@@ -184,20 +211,26 @@ impl Store {
         .bind(i64::from(claimed.attempt))
         .execute(&mut *tx.tx)
         .await?;
+        let settled = Settled::from_rows(done.rows_affected());
+        if let (Settled::Recorded, "dead", Some(failure)) = (settled, at.1, failure) {
+            tx.tell_given_up(claimed, failure, now).await?;
+        }
         tx.commit().await?;
-        Ok(Settled::from_rows(done.rows_affected()))
+        Ok(settled)
     }
 
-    /// Up to `limit` dead letters, the latest first, with what they tell.
+    /// Up to `limit` messages, those of the latest events first, with what they tell: all of them, or those in
+    /// the state of this [word](DeliveryState::word).
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn dead_letters(&self, limit: u32) -> Result<Vec<Claimed>, StoreError> {
+    pub async fn deliveries(&self, state: Option<&str>, limit: u32) -> Result<Vec<Claimed>, StoreError> {
         let rows: Vec<DeliveryRow> = sqlx::query_as(concat!(
             "SELECT ",
             delivery_columns!(),
-            " FROM outbox o WHERE o.state = 'dead' ORDER BY o.at DESC, o.id DESC LIMIT $1"
+            " FROM outbox o WHERE $1 = '' OR o.state = $1 ORDER BY o.event_seq DESC, o.id DESC LIMIT $2"
         ))
+        .bind(state.unwrap_or_default())
         .bind(count(limit))
         .fetch_all(self.reader())
         .await?;
@@ -238,17 +271,22 @@ impl Store {
         Ok(delivery)
     }
 
-    /// Sends all dead letters of a channel again, and returns how many.
+    /// Sends all dead letters again, or those of one channel, and returns how many.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn replay_channel(&self, channel: &ChannelName, now: Timestamp) -> Result<u64, StoreError> {
+    pub async fn replay_dead(
+        &self,
+        channel: Option<&ChannelName>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
         let done = sqlx::query(
-            "UPDATE outbox SET state = 'pending', at = $1, attempt = 0 WHERE channel = $2 AND state = 'dead'",
+            "UPDATE outbox SET state = 'pending', at = $1, attempt = 0
+             WHERE state = 'dead' AND ($2 = '' OR channel = $2)",
         )
         .bind(micros(now))
-        .bind(channel.as_str())
+        .bind(channel.map_or("", ChannelName::as_str))
         .execute(&mut *tx.tx)
         .await?;
         tx.commit().await?;

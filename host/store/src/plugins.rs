@@ -71,6 +71,37 @@ impl Store {
         tx.commit().await
     }
 
+    /// Writes the quarantine of a plugin (none: it is over) and the event that tells of it, in one transaction.
+    /// The rest of its state stays; a plugin of which nothing was written is one that is to run.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn set_quarantine(
+        &self,
+        name: &PluginName,
+        digest: &str,
+        quarantine: Option<&serde_json::Value>,
+        event: NewEvent,
+        route: &Route<'_>,
+    ) -> Result<(), StoreError> {
+        let now = event.occurred_at;
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO plugins (name, digest, enabled, quarantine, last_error, updated_at)
+             VALUES ($1, $2, 1, $3, NULL, $4)
+             ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, quarantine = excluded.quarantine,
+             updated_at = excluded.updated_at",
+        )
+        .bind(name.as_str())
+        .bind(clean(digest))
+        .bind(quarantine.map(to_json).transpose()?)
+        .bind(micros(now))
+        .execute(&mut *tx.tx)
+        .await?;
+        tx.emit(now, event, route).await?;
+        tx.commit().await
+    }
+
     /// The state of one plugin; none where nothing was ever written of it.
     ///
     /// # Errors

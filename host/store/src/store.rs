@@ -81,7 +81,8 @@ struct Inner {
 const LIVE_EVENTS: usize = 1_024;
 
 impl Store {
-    /// Opens the database, creates or updates its schema, and takes the lock on a SQLite file.
+    /// Opens the database, creates or updates its schema, and takes the lock on a SQLite file. What an earlier
+    /// run of this host left claimed is free again; on SQLite that is everything.
     ///
     /// # Errors
     /// `database-locked-by-other-host`, `database-unavailable`, `schema-too-new`, `migration-failed`,
@@ -116,7 +117,9 @@ impl Store {
                 migrate_with(&target, POSTGRES_SETUP, Backend::Postgres).await?;
                 let pool =
                     pool(options.connections, options.wait, POSTGRES_SETUP.into()).connect_lazy_with(target);
-                Ok(Self::new(pool.clone(), pool, Backend::Postgres, None))
+                let store = Self::new(pool.clone(), pool, Backend::Postgres, None);
+                store.end_leases(Some(host)).await?;
+                Ok(store)
             }
         }
     }
@@ -136,7 +139,7 @@ impl Store {
         let read = pool(options.connections, options.wait, readers).connect_lazy_with(target);
         let store = Self::new(read, write, Backend::Sqlite, Some(lock));
         // Nobody else can have this file open: what is still claimed was claimed by a host that is gone.
-        store.release_all_claims().await?;
+        store.end_leases(None).await?;
         Ok(store)
     }
 

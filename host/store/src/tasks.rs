@@ -201,16 +201,20 @@ impl Store {
         tx.commit().await
     }
 
-    /// Ends all leases, whoever holds them.
-    pub(crate) async fn release_all_claims(&self) -> Result<(), StoreError> {
+    /// Ends the leases of `host`, or of all hosts, that were left behind: nobody works on them any more.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn end_leases(&self, host: Option<HostId>) -> Result<(), StoreError> {
+        let host = host.map(|host| host.to_string()).unwrap_or_default();
         let mut tx = self.begin().await?;
         for sql in [
-            "UPDATE items SET claimed_by = NULL, lease_until = NULL WHERE claimed_by IS NOT NULL",
-            "UPDATE tasks SET claimed_by = NULL, lease_until = NULL WHERE claimed_by IS NOT NULL",
+            "UPDATE items SET claimed_by = NULL, lease_until = NULL WHERE claimed_by IS NOT NULL AND ($1 = '' OR claimed_by = $1)",
+            "UPDATE tasks SET claimed_by = NULL, lease_until = NULL WHERE claimed_by IS NOT NULL AND ($1 = '' OR claimed_by = $1)",
             // Still claimed, so that the last attempt of a message that kills its host ends it.
-            "UPDATE outbox SET at = 0 WHERE state = 'claimed'",
+            "UPDATE outbox SET at = 0 WHERE state = 'claimed' AND ($1 = '' OR claimed_by = $1)",
         ] {
-            sqlx::query(sql).execute(&mut *tx.tx).await?;
+            sqlx::query(sql).bind(host.as_str()).execute(&mut *tx.tx).await?;
         }
         tx.commit().await
     }

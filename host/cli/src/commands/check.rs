@@ -56,7 +56,8 @@ pub(crate) async fn run(global: &Global, items: &[String]) -> Outcome {
     }
     match failed {
         0 => Ok(()),
-        n => Err(Failure::after_answer(Exit::ChecksFailed, format!("{n} of {total} checks failed"))),
+        n => Err(Failure::new(Exit::ChecksFailed, format!("{n} of {total} checks failed"))
+            .hint("`waystation item show NAME` tells why")),
     }
 }
 

@@ -31,7 +31,10 @@ fn check(global: &Global) -> Outcome {
             }
             match problems.iter().filter(|problem| problem.level == Level::Error).count() {
                 0 => output::note(format!("{shown}: no mistakes")),
-                n => return Err(Failure::new(Exit::Config, format!("{shown}: {n} secrets cannot be used"))),
+                n => {
+                    let message = format!("{shown}: {n} secrets cannot be used");
+                    return Err(Failure::new(Exit::Config, message).code("secrets-unusable"));
+                }
             }
             Ok(())
         }
@@ -39,7 +42,7 @@ fn check(global: &Global) -> Outcome {
             if global.json {
                 output::json(&e.to_json())?;
             }
-            Err(Failure::after_answer(Exit::Config, e.to_string()))
+            Err(config::invalid(&e))
         }
     }
 }

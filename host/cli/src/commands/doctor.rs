@@ -56,7 +56,10 @@ pub(crate) async fn run(global: &Global) -> Outcome {
     }
     match errors {
         0 => Ok(()),
-        n => Err(Failure::after_answer(Exit::Failed, format!("{n} of these keep the host from working"))),
+        n => {
+            Err(Failure::new(Exit::Failed, format!("{n} of these keep the host from working"))
+                .code("unhealthy"))
+        }
     }
 }
 
@@ -114,6 +117,6 @@ async fn host(global: &Global, findings: &mut Vec<Finding>) {
                 ));
             }
         }
-        Err(e) => findings.push(Finding::warning("host", e.message)),
+        Err(e) => findings.push(Finding::warning("host", e.to_text())),
     }
 }

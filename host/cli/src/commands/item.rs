@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use waystation_server::api::views::ItemView;
+use waystation_server::api::views::{InstalledView, ItemView};
 
 use crate::args::{Global, Item, ItemAdd};
 use crate::client::Client;
@@ -44,8 +44,12 @@ fn object(argument: &str, text: Option<&str>) -> Result<Value, Failure> {
     match text.map(serde_json::from_str) {
         None => Ok(json!({})),
         Some(Ok(value @ Value::Object(_))) => Ok(value),
-        Some(Ok(_)) => Err(Failure::new(Exit::Failed, format!("{argument} must be a JSON object"))),
-        Some(Err(e)) => Err(Failure::new(Exit::Failed, format!("{argument} is not JSON: {e}"))),
+        Some(Ok(_)) => {
+            Err(Failure::new(Exit::Failed, format!("{argument} must be a JSON object")).code("bad-argument"))
+        }
+        Some(Err(e)) => {
+            Err(Failure::new(Exit::Failed, format!("{argument} is not JSON: {e}")).code("bad-argument"))
+        }
     }
 }
 
@@ -142,6 +146,28 @@ async fn show(global: &Global, client: &Client, name: &str) -> Outcome {
     if let Some(error) = item.get("error").filter(|e| !e.is_null()) {
         let part = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default();
         output::line(format!("{:<12}{} ({})", "error", part("message"), part("code")));
+    }
+    // What is not allowed unless written needs no mention.
+    for (label, none) in [("policy", "newest release"), ("options", "none")] {
+        let mut written = item.get(label).and_then(Value::as_object).cloned().unwrap_or_default();
+        written.retain(|key, value| !(key == "prereleases" && *value == Value::Bool(false)));
+        let shown = if written.is_empty() { none.to_owned() } else { Value::Object(written).to_string() };
+        output::line(format!("{label:<12}{shown}"));
+    }
+    let installed: Vec<InstalledView> =
+        serde_json::from_value(item.get("installed").cloned().unwrap_or_default())?;
+    if installed.is_empty() {
+        output::line(format!("{:<12}nowhere", "installed"));
+    } else {
+        let rows = installed.into_iter().map(|at| {
+            let standing = match (&at.outdated_by, &at.why) {
+                (Some(gap), _) => format!("{} ({gap})", at.standing),
+                (None, Some(why)) => format!("{}: {}", at.standing, output::short(why, 90)),
+                (None, None) => at.standing,
+            };
+            [at.machine, at.version, at.manager, standing]
+        });
+        output::table(["INSTALLED ON", "VERSION", "THROUGH", "STANDING"], rows);
     }
     let releases = item.get("releases").and_then(Value::as_array).cloned().unwrap_or_default();
     let rows = releases.iter().map(|release| {

@@ -1,8 +1,10 @@
 //! One module per command.
 
+pub(crate) mod channel;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod delivery;
 pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod item;

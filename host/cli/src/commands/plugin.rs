@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 use waystation_runtime::{Bundle, embed_manifest};
-use waystation_server::api::views::{LineView, PluginView, class_word};
+use waystation_server::api::views::{LimitUnit, LimitView, LineView, PluginView, class_word};
 
 use crate::args::{Global, Plugin};
 use crate::client::Client;
@@ -58,8 +58,7 @@ async fn list(global: &Global) -> Outcome {
 }
 
 fn inspect(global: &Global, file: &Path) -> Outcome {
-    let bundle =
-        Bundle::read(file).map_err(|e| Failure::new(Exit::Failed, format!("{} ({})", e, e.code())))?;
+    let bundle = Bundle::read(file).map_err(|e| Failure::new(Exit::Failed, e.to_string()).code(e.code()))?;
     let manifest = bundle.manifest();
     let imports: Vec<_> =
         bundle.imports().iter().map(|i| json!({ "name": i.name, "class": class_word(i.class) })).collect();
@@ -109,12 +108,13 @@ fn inspect(global: &Global, file: &Path) -> Outcome {
 }
 
 fn pack(component: &Path, manifest: &Path, to: &Path) -> Outcome {
-    let unreadable =
-        |path: &Path, e: std::io::Error| Failure::new(Exit::Failed, format!("{}: {e}", path.display()));
+    let unreadable = |path: &Path, e: std::io::Error| {
+        Failure::new(Exit::Failed, format!("{}: {e}", path.display())).code("io")
+    };
     let bytes = std::fs::read(component).map_err(|e| unreadable(component, e))?;
     let text = std::fs::read_to_string(manifest).map_err(|e| unreadable(manifest, e))?;
     let packed = embed_manifest(&bytes, &text)
-        .map_err(|e| Failure::new(Exit::Failed, format!("{} ({})", e, e.code())))?;
+        .map_err(|e| Failure::new(Exit::Failed, e.to_string()).code(e.code()))?;
     std::fs::write(to, packed).map_err(|e| unreadable(to, e))?;
     output::note(format!("wrote {}", to.display()));
     Ok(())
@@ -128,7 +128,8 @@ async fn grants(global: &Global, name: &str) -> Outcome {
     let plugin = one(global, name).await?;
     let Some(serving) = &plugin.serving else {
         let detail = plugin.detail.unwrap_or_default();
-        return Err(Failure::new(Exit::Failed, format!("{name} is {}\n{detail}", plugin.status)));
+        let message = format!("{name} is {}\n{detail}", plugin.status);
+        return Err(Failure::new(Exit::Failed, message).code(format!("plugin-{}", plugin.status)));
     };
     if global.json {
         return Ok(output::json(&serving.grants)?);
@@ -146,28 +147,37 @@ async fn grants(global: &Global, name: &str) -> Outcome {
 async fn limits(global: &Global, name: &str) -> Outcome {
     let plugin = one(global, name).await?;
     let limits = plugin.serving.as_ref().map(|s| s.limits.clone()).unwrap_or_default();
-    let hits = |cause: &str| plugin.failures.get(cause).copied().unwrap_or(0);
+    let hits = |cause: &str| Some(plugin.failures.get(cause).copied().unwrap_or(0));
+    // The most that one call used, in the limit's own unit, and how often the limit was reached.
     let reached = |limit: &str| match limit {
-        "memory" => (output::bytes(plugin.peak_memory), hits("memory").to_string()),
-        "wall" => (output::millis(plugin.peak_wall_ms), hits("deadline").to_string()),
-        "output" | "resources" => (String::new(), hits("hostcall").to_string()),
-        "log_lines_per_minute" => (String::new(), plugin.log_dropped.to_string()),
-        "queue" => (String::new(), plugin.refused.to_string()),
-        _ => (String::new(), String::new()),
+        "memory" => (Some(plugin.peak_memory as f64), hits("memory")),
+        "wall" => (Some(plugin.peak_wall_ms), hits("deadline")),
+        "cpu" => (Some(plugin.peak_cpu_ms), hits("deadline")),
+        "output" | "resources" => (None, hits("hostcall")),
+        "log_lines_per_minute" => (None, Some(plugin.log_dropped)),
+        "queue" => (None, Some(plugin.refused)),
+        _ => (None, None),
     };
     if global.json {
         let rows: Vec<_> = limits
             .iter()
-            .map(|(limit, value)| {
+            .map(|(limit, LimitView { value, unit })| {
                 let (peak, hits) = reached(limit);
-                json!({ "limit": limit, "value": value, "peak": peak, "hits": hits })
+                json!({ "limit": limit, "value": value, "unit": unit, "peak": peak, "hits": hits })
             })
             .collect();
         return Ok(output::json(&rows)?);
     }
-    let rows = limits.iter().map(|(limit, value)| {
+    let human = |amount: f64, unit: LimitUnit| match unit {
+        LimitUnit::Bytes => output::bytes(amount as u64),
+        LimitUnit::Ms => output::millis(amount),
+        LimitUnit::Count => amount.to_string(),
+    };
+    let rows = limits.iter().map(|(limit, LimitView { value, unit })| {
         let (peak, hits) = reached(limit);
-        [limit.clone(), value.clone(), peak, hits]
+        let peak = peak.map(|peak| human(peak, *unit)).unwrap_or_default();
+        let hits = hits.map(|hits| hits.to_string()).unwrap_or_default();
+        [limit.clone(), human(*value as f64, *unit), peak, hits]
     });
     output::table(["LIMIT", "VALUE", "PEAK", "HITS"], rows);
     Ok(())

@@ -9,9 +9,8 @@ use waystation_server::config::Config;
 use waystation_server::plugins::Loading;
 
 use crate::args::Global;
-use crate::client::ADDRESS_FILE;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::{config, output, telemetry};
+use crate::{address, config, output, telemetry};
 
 pub(crate) async fn run(global: &Global) -> Outcome {
     let config = config::load(global)?;
@@ -31,7 +30,7 @@ pub(crate) async fn open(config: Config) -> Result<Host, Failure> {
     };
     Host::open(config, config::environment(), &progress)
         .await
-        .map_err(|e| Failure::new(Exit::Failed, format!("{e} ({})", e.code())))
+        .map_err(|e| Failure::new(Exit::Failed, e.to_string()).code(e.code()))
 }
 
 /// Serves until a signal comes, then stops in order.
@@ -39,12 +38,10 @@ pub(crate) async fn serve(global: &Global, host: &Host) -> Outcome {
     // Before anything is announced, so that no signal is missed.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let address =
-        host.serve().await.map_err(|e| Failure::new(Exit::Failed, format!("{e} ({})", e.code())))?;
+    let address = host.serve().await.map_err(|e| Failure::new(Exit::Failed, e.to_string()).code(e.code()))?;
     let data = &host.config().server.data_dir;
-    let written = data.join(ADDRESS_FILE);
-    std::fs::write(&written, address.to_string())
-        .map_err(|e| Failure::new(Exit::Failed, format!("cannot write {}: {e}", written.display())))?;
+    let unwritable = |e| Failure::new(Exit::Failed, format!("cannot write to {}: {e}", data.display()));
+    let announced = address::announce(data, &address.to_string()).map_err(|e| unwritable(e).code("io"))?;
     announce(global, host, &address.to_string(), data)?;
     tokio::select! {
         _ = interrupt.recv() => {}
@@ -52,7 +49,7 @@ pub(crate) async fn serve(global: &Global, host: &Host) -> Outcome {
     }
     tracing::info!("stopping");
     host.shut_down().await;
-    let _ = std::fs::remove_file(written);
+    drop(announced);
     Ok(())
 }
 

@@ -35,10 +35,9 @@ pub(crate) async fn run(global: &Global, up: &Up) -> Outcome {
     let mut notes = found.notes;
     if found.clients.is_empty() {
         let sought = "cargo, pip, npm and apt";
-        return Err(Failure::new(
-            Exit::Failed,
-            format!("none of {sought} can be used here; write a waystation.toml"),
-        ));
+        return Err(Failure::new(Exit::Failed, format!("none of {sought} can be used here"))
+            .code("no-package-clients")
+            .hint("write a waystation.toml, and use `waystation serve`"));
     }
     let configuration = configuration(global, up, &found.clients, &mut notes).await?;
     let mut settings = configuration.telemetry.clone();
@@ -83,11 +82,12 @@ async fn configuration(
     }
     let text = setup::write(up, clients, notes).await?;
     let file = up.data.join(config::UP_FILE);
-    let failed =
-        |e: std::io::Error| Failure::new(Exit::Failed, format!("cannot write {}: {e}", file.display()));
+    let failed = |e: std::io::Error| {
+        Failure::new(Exit::Failed, format!("cannot write {}: {e}", file.display())).code("io")
+    };
     private_folder(&up.data).map_err(failed)?;
     std::fs::write(&file, text).map_err(failed)?;
-    config::read(Some(&file)).map_err(|e| Failure::new(Exit::Config, e.to_string()))
+    config::read(Some(&file)).map_err(|e| config::invalid(&e))
 }
 
 fn private_folder(path: &Path) -> std::io::Result<()> {
@@ -136,17 +136,14 @@ fn spec(client: &Client, package: &str) -> Option<ItemSpec> {
 
 async fn report(host: &Host, notes: Vec<String>, checks_ms: u64) -> Result<Report, Failure> {
     let items = host.all_items().await?;
-    let (installed, machines) = (host.store().installed(None).await?, host.store().machines().await?);
+    let installed = host.store().installed(None).await?;
     let mut by_item: std::collections::HashMap<_, Vec<_>> = std::collections::HashMap::new();
     for at in installed {
         by_item.entry(at.item).or_default().push(at);
     }
     let none = Vec::new();
     Ok(Report {
-        items: items
-            .iter()
-            .map(|item| ItemView::new(item, by_item.get(&item.id).unwrap_or(&none), &machines))
-            .collect(),
+        items: items.iter().map(|item| ItemView::new(item, by_item.get(&item.id).unwrap_or(&none))).collect(),
         plugins: host.plugins().all().iter().map(PluginView::from).collect(),
         notes,
         checks_ms,

@@ -109,14 +109,15 @@ pub(super) fn standing(
     match (before, after) {
         (_, Standing::Outdated { target, gap }) => {
             let data = json!({
-                "machine_id": at.machine.to_string(), "manager": at.manager.as_str(),
-                "installed": at.installed, "target": target, "gap": gap,
+                "machine": at.machine_name.as_str(), "machine_id": at.machine.to_string(),
+                "manager": at.manager.as_str(), "installed": at.installed, "target": target, "gap": gap,
             });
             Some(news(item, EventType::ITEM_OUTDATED, Severity::Notice, &key(target), data, now))
         }
         (Some(Standing::Outdated { target, .. }), Standing::Current) => {
             let data = json!({
-                "machine_id": at.machine.to_string(), "manager": at.manager.as_str(), "installed": at.installed,
+                "machine": at.machine_name.as_str(), "machine_id": at.machine.to_string(),
+                "manager": at.manager.as_str(), "installed": at.installed,
             });
             Some(news(item, EventType::ITEM_CURRENT, Severity::Info, &key(target), data, now))
         }

@@ -39,6 +39,7 @@ fn item() -> Item {
 fn on_machine(item: &Item, installed: &str, standing: Standing) -> MachineItem {
     MachineItem {
         machine: MachineId::new(at(0), &[2; 10]),
+        machine_name: "box".parse().unwrap(),
         item: item.id,
         manager: "apt".parse().unwrap(),
         installed: installed.to_owned(),

@@ -60,11 +60,10 @@ pub(crate) async fn list(
 
 /// What is shown of these items.
 pub(crate) async fn views(host: &Host, items: &[Item]) -> Result<Vec<ItemView>, Problem> {
-    let machines = host.store().machines().await?;
     let ids: Vec<ItemId> = items.iter().map(|item| item.id).collect();
     let installed = host.store().installed_of(&ids).await?;
     let at = |item: &Item| installed.get(&item.id).map_or(&[][..], Vec::as_slice);
-    Ok(items.iter().map(|item| ItemView::new(item, at(item), &machines)).collect())
+    Ok(items.iter().map(|item| ItemView::new(item, at(item))).collect())
 }
 
 /// A new item.

@@ -1,13 +1,15 @@
 //! `/metrics`: for Prometheus, behind the token as everything else.
 
+use std::sync::atomic::AtomicU64;
+
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
 use waystation_runtime::Cause;
 
@@ -35,7 +37,7 @@ struct OfState {
 pub(crate) async fn metrics(State(host): State<Host>) -> Result<impl IntoResponse, Problem> {
     let mut registry = Registry::with_prefix("waystation");
     plugins(&host, &mut registry);
-    let items = ConstCounter::new(host.store().count_items().await?);
+    let items = ConstGauge::new(i64::try_from(host.store().count_items().await?).unwrap_or(i64::MAX));
     registry.register("items", "Items that are watched", items);
     let counts = host.store().outbox_counts().await?;
     let outbox = Family::<OfState, Gauge>::default();
@@ -50,29 +52,30 @@ pub(crate) async fn metrics(State(host): State<Host>) -> Result<impl IntoRespons
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
 }
 
+/// The plugins' own counters, as they are now: the registry lives for one answer.
 fn plugins(host: &Host, registry: &mut Registry) {
-    let calls = Family::<OfPlugin, Gauge>::default();
-    let failures = Family::<OfCause, Gauge>::default();
-    let refused = Family::<OfPlugin, Gauge>::default();
+    let calls = Family::<OfPlugin, Counter>::default();
+    let failures = Family::<OfCause, Counter>::default();
+    let refused = Family::<OfPlugin, Counter>::default();
     let running = Family::<OfPlugin, Gauge>::default();
     let waiting = Family::<OfPlugin, Gauge>::default();
     let memory = Family::<OfPlugin, Gauge>::default();
     let up = Family::<OfPlugin, Gauge>::default();
-    let cpu = Family::<OfPlugin, Gauge<f64, std::sync::atomic::AtomicU64>>::default();
+    let cpu = Family::<OfPlugin, Counter<f64, AtomicU64>>::default();
     let gauge = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     for plugin in host.plugins().all() {
         let label = OfPlugin { plugin: plugin.name().to_owned() };
         let snapshot = plugin.metrics().snapshot();
-        calls.get_or_create(&label).set(gauge(snapshot.calls));
-        refused.get_or_create(&label).set(gauge(snapshot.refused));
+        calls.get_or_create(&label).inc_by(snapshot.calls);
+        refused.get_or_create(&label).inc_by(snapshot.refused);
         running.get_or_create(&label).set(gauge(snapshot.running));
         waiting.get_or_create(&label).set(gauge(snapshot.waiting));
         memory.get_or_create(&label).set(gauge(snapshot.peak_memory));
         up.get_or_create(&label).set(i64::from(plugin.status() == waystation_runtime::Status::Running));
-        cpu.get_or_create(&label).set(snapshot.cpu.as_secs_f64());
+        cpu.get_or_create(&label).inc_by(snapshot.cpu.as_secs_f64());
         for (cause, count) in Cause::ALL.iter().zip(snapshot.failures) {
             let label = OfCause { plugin: plugin.name().to_owned(), cause: cause.to_string() };
-            failures.get_or_create(&label).set(gauge(count));
+            failures.get_or_create(&label).inc_by(count);
         }
     }
     registry.register("plugin_up", "Whether the plugin serves", up);

@@ -1,8 +1,10 @@
 //! The HTTP API, version 1. Everything but the health probes needs the token.
 
 mod auth;
+pub mod channels;
 pub mod checks;
-mod deliveries;
+#[expect(unused_qualifications, reason = "generated from the paths")]
+pub mod deliveries;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod events;
 mod health;
@@ -53,6 +55,10 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/plugins/{name}/logs/stream", get(plugins::follow))
         .route("/events", get(events::list))
         .route("/events/stream", get(events::follow))
+        .route("/channels", get(channels::list))
+        .route("/channels/{name}/test", post(channels::test))
+        .route("/deliveries", get(deliveries::list))
+        .route("/deliveries/replay", post(deliveries::replay_all))
         .route("/deliveries/dead", get(deliveries::dead))
         .route("/deliveries/{id}/replay", post(deliveries::replay))
         .route("/openapi.json", get(openapi::serve));

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::api::{checks, deliveries, events, health, items, metrics, plugins};
+use crate::api::{channels, checks, deliveries, events, health, items, metrics, plugins};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -12,8 +12,8 @@ use crate::api::{checks, deliveries, events, health, items, metrics, plugins};
     paths(
         plugins::host, items::list, items::add, items::show, items::remove, checks::check, plugins::list,
         plugins::show, plugins::enable, plugins::disable, plugins::logs, plugins::follow, events::list,
-        events::follow, deliveries::dead, deliveries::replay, health::live, health::ready, metrics::metrics,
-        serve,
+        events::follow, channels::list, channels::test, deliveries::list, deliveries::dead, deliveries::replay,
+        deliveries::replay_all, health::live, health::ready, metrics::metrics, serve,
     ),
     security(("token" = [])),
     modifiers(&Token)

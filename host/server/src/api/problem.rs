@@ -82,6 +82,6 @@ impl From<LoadError> for Problem {
 
 impl From<CallError> for Problem {
     fn from(e: CallError) -> Self {
-        Self::new(StatusCode::BAD_GATEWAY, e.code(), e.to_string())
+        Self::new(StatusCode::BAD_GATEWAY, e.code(), e.sentence())
     }
 }

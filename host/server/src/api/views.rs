@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waystation_core::event::Event;
 use waystation_core::item::{Item, KnownRelease};
-use waystation_core::machine::{Machine, MachineItem, Standing};
+use waystation_core::machine::{MachineItem, Standing};
 use waystation_runtime::journal::Line;
 use waystation_runtime::{Cause, Class};
 
@@ -70,7 +70,7 @@ pub struct InstalledView {
 
 impl ItemView {
     /// Puts together what is known of an item.
-    pub fn new(item: &Item, installed: &[MachineItem], machines: &[Machine]) -> Self {
+    pub fn new(item: &Item, installed: &[MachineItem]) -> Self {
         let error = item.check.failing.as_ref().map(|failing| ErrorView {
             code: failing.last.code.clone(),
             message: failing.last.message.clone(),
@@ -91,7 +91,7 @@ impl ItemView {
                 .iter()
                 .filter(|at| at.item == item.id)
                 .map(|at| {
-                    let view = InstalledView::new(at, machines);
+                    let view = InstalledView::new(at);
                     let why = item.check.checked_at.is_none().then(|| "not checked yet".to_owned());
                     InstalledView { why: view.why.and_then(|own| why.or(Some(own))), ..view }
                 })
@@ -101,15 +101,14 @@ impl ItemView {
 }
 
 impl InstalledView {
-    fn new(at: &MachineItem, machines: &[Machine]) -> Self {
-        let machine = machines.iter().find(|machine| machine.id == at.machine);
+    fn new(at: &MachineItem) -> Self {
         let (standing, outdated_by, why) = match &at.standing {
             Standing::Current => ("current", None, None),
             Standing::Outdated { gap, .. } => ("outdated", gap.map(|gap| gap.as_str().to_owned()), None),
             Standing::Unknown { why } => ("unknown", None, Some(why.clone())),
         };
         Self {
-            machine: machine.map_or_else(|| at.machine.to_string(), |machine| machine.name.to_string()),
+            machine: at.machine_name.to_string(),
             manager: at.manager.to_string(),
             version: at.installed.clone(),
             standing: standing.into(),
@@ -204,6 +203,8 @@ pub struct PluginView {
     pub peak_memory: u64,
     /// The longest call, in milliseconds.
     pub peak_wall_ms: f64,
+    /// Most processor time of one call, in milliseconds.
+    pub peak_cpu_ms: f64,
     /// Calls that run now.
     pub running: u64,
     /// Calls that wait now.
@@ -232,7 +233,7 @@ pub struct ServingView {
     /// Requested, granted, used.
     pub grants: Vec<GrantView>,
     /// What it runs under.
-    pub limits: BTreeMap<String, String>,
+    pub limits: BTreeMap<String, LimitView>,
     /// What it imports.
     pub imports: Vec<ImportView>,
     /// HTTP requests that it sent.
@@ -243,6 +244,27 @@ pub struct ServingView {
     pub http_bytes_in: u64,
     /// Bytes of bodies sent.
     pub http_bytes_out: u64,
+}
+
+/// A limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LimitView {
+    /// How much.
+    pub value: u64,
+    /// Of what.
+    pub unit: LimitUnit,
+}
+
+/// What a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LimitUnit {
+    /// Bytes.
+    Bytes,
+    /// Milliseconds.
+    Ms,
+    /// Things.
+    Count,
 }
 
 /// A capability: what was asked for, what was given, what was used.
@@ -316,6 +338,7 @@ impl From<&AnyPlugin> for PluginView {
             wall_ms: millis(metrics.wall),
             peak_memory: metrics.peak_memory,
             peak_wall_ms: millis(metrics.peak_wall),
+            peak_cpu_ms: millis(metrics.peak_cpu),
             running: metrics.running,
             waiting: metrics.waiting,
             log_dropped: plugin.journal().dropped(),
@@ -368,27 +391,33 @@ impl ServingView {
 }
 
 /// Limits under their names in the configuration.
-fn limits(limits: &waystation_runtime::Limits) -> BTreeMap<String, String> {
-    let bytes = |n: u64| format!("{n} B");
-    let size = |n: usize| format!("{n} B");
+fn limits(limits: &waystation_runtime::Limits) -> BTreeMap<String, LimitView> {
+    let bytes = |value: u64| LimitView { value, unit: LimitUnit::Bytes };
+    let size = |n: usize| bytes(u64::try_from(n).unwrap_or(u64::MAX));
+    let count = |n: usize| LimitView { unit: LimitUnit::Count, ..size(n) };
+    let number = |n: u64| LimitView { value: n, unit: LimitUnit::Count };
+    let time = |time: std::time::Duration| LimitView {
+        value: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+        unit: LimitUnit::Ms,
+    };
     [
         ("memory", size(limits.memory)),
-        ("cpu", format!("{:?}", limits.cpu)),
-        ("wall", format!("{:?}", limits.wall)),
+        ("cpu", time(limits.cpu)),
+        ("wall", time(limits.wall)),
         ("output", size(limits.transfer)),
-        ("resources", limits.resources.to_string()),
-        ("concurrency", limits.concurrency.to_string()),
-        ("queue", limits.queue.to_string()),
-        ("http_connect", format!("{:?}", limits.http.connect)),
-        ("http_total", format!("{:?}", limits.http.total)),
+        ("resources", count(limits.resources)),
+        ("concurrency", count(limits.concurrency)),
+        ("queue", count(limits.queue)),
+        ("http_connect", time(limits.http.connect)),
+        ("http_total", time(limits.http.total)),
         ("http_body", bytes(limits.http.response_body)),
         ("http_request_body", bytes(limits.http.request_body)),
-        ("http_requests_per_call", limits.http_requests_per_call.to_string()),
+        ("http_requests_per_call", number(limits.http_requests_per_call.into())),
         ("kv_value", size(limits.kv_value)),
         ("kv_total", bytes(limits.kv_total)),
-        ("kv_keys", limits.kv_keys.to_string()),
-        ("kv_writes_per_call", limits.kv_writes_per_call.to_string()),
-        ("log_lines_per_minute", limits.log_lines_per_minute.to_string()),
+        ("kv_keys", number(limits.kv_keys)),
+        ("kv_writes_per_call", number(limits.kv_writes_per_call.into())),
+        ("log_lines_per_minute", number(limits.log_lines_per_minute.into())),
         ("log_line", size(limits.log_line)),
     ]
     .into_iter()

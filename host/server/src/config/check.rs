@@ -20,7 +20,7 @@ use super::{
 pub(super) fn check(config: &Config, tree: &Node, report: &mut Report) {
     let mut check = Check { config, tree, report };
     check.database();
-    check.quarantine();
+    check.backoffs();
     check.limits();
     for (name, plugin) in &config.plugins {
         let path = Path::of(&["plugins", name.as_str()]);
@@ -56,10 +56,15 @@ impl Check<'_> {
         }
     }
 
-    fn quarantine(&mut self) {
-        let (first, last) = (self.config.quarantine.backoff, self.config.quarantine.max_backoff);
-        let paths = [Path::of(&["quarantine", "backoff"]), Path::of(&["quarantine", "max_backoff"])];
-        self.ordered(&paths, &first, &last, Code::OutOfRange);
+    fn backoffs(&mut self) {
+        let (quarantine, delivery) = (&self.config.quarantine, &self.config.delivery);
+        for (section, first, last) in [
+            ("quarantine", quarantine.backoff, quarantine.max_backoff),
+            ("delivery", delivery.backoff, delivery.max_backoff),
+        ] {
+            let paths = [Path::of(&[section, "backoff"]), Path::of(&[section, "max_backoff"])];
+            self.ordered(&paths, &first, &last, Code::OutOfRange);
+        }
     }
 
     /// Reports a value above another one that bounds it, at the one that was written.

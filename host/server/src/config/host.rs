@@ -12,6 +12,7 @@ use super::{
     secret::DatabaseUrl,
     text::{HttpUrl, LogFilter, Schedule, TimeSpan},
 };
+use waystation_core::outbox::RetryPolicy;
 
 /// Where the host listens and keeps its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -109,6 +110,41 @@ pub struct Checks {
 impl Default for Checks {
     fn default() -> Self {
         Self { schedule: Schedule::every_six_hours(), jitter: TimeSpan::seconds(900), concurrency: 8 }
+    }
+}
+
+/// How often a message is tried that a channel does not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Delivery {
+    /// Attempts after which a message is given up.
+    #[schemars(range(min = 1, max = 100))]
+    pub attempts: u32,
+    /// The wait after the first failure. Each further one is twice as long. A receiver can ask for a longer
+    /// one, up to a day.
+    #[schemars(extend("x-min" = "1s", "x-max" = "1d"))]
+    pub backoff: TimeSpan,
+    /// The longest wait that doubling reaches.
+    #[schemars(extend("x-min" = "1s", "x-max" = "30d"))]
+    pub max_backoff: TimeSpan,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self { attempts: 10, backoff: TimeSpan::seconds(30), max_backoff: TimeSpan::seconds(3_600) }
+    }
+}
+
+impl Delivery {
+    /// The same for the outbox.
+    #[must_use]
+    pub fn policy(&self) -> RetryPolicy {
+        RetryPolicy {
+            first: self.backoff.duration(),
+            longest: self.max_backoff.duration(),
+            max_attempts: self.attempts,
+            ..RetryPolicy::default()
+        }
     }
 }
 

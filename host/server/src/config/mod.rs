@@ -35,7 +35,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-pub use host::{Checks, Database, Egress, LogFormat, Quarantine, Server, Telemetry};
+pub use host::{Checks, Database, Delivery, Egress, LogFormat, Quarantine, Server, Telemetry};
 pub use limits::{LimitOverrides, PluginLimits};
 pub use load::MAX_CONFIG;
 pub use overlay::{DATABASE_URL, PREFIX};
@@ -64,6 +64,8 @@ pub struct Config {
     pub quarantine: Quarantine,
     /// When items are checked for new releases.
     pub checks: Checks,
+    /// How often a message is tried that a channel does not take.
+    pub delivery: Delivery,
     /// How the host tells what it does.
     pub telemetry: Telemetry,
     /// The plugins, each under a name of your choice.

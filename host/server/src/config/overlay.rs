@@ -22,6 +22,10 @@ pub const PREFIX: &str = "WAYSTATION_";
 /// Short for `WAYSTATION_DATABASE__URL`.
 pub const DATABASE_URL: &str = "WAYSTATION_DATABASE_URL";
 
+/// Variables of the command line, which are no settings.
+const OTHERS: [&str; 4] =
+    ["WAYSTATION_CONFIG", "WAYSTATION_PLUGINS", "WAYSTATION_TOKEN_FILE", "WAYSTATION_URL"];
+
 /// Lays the settings of `environment` over `root`.
 pub(super) fn overlay(root: &mut Node, shape: &Shape, environment: &Environment, report: &mut Report) {
     let secrets = named_secrets(root, environment);
@@ -31,8 +35,23 @@ pub(super) fn overlay(root: &mut Node, shape: &Shape, environment: &Environment,
         let Some(value) = environment.get(name) else { continue };
         let rest = match name.strip_prefix(PREFIX) {
             Some(_) if name == DATABASE_URL => "DATABASE__URL",
-            Some(rest) if rest.contains("__") && !secrets.contains(name) => rest,
-            _ => continue,
+            Some(_) if OTHERS.contains(&name) || secrets.contains(name) => continue,
+            Some(rest) if rest.contains("__") => rest,
+            Some(rest) => {
+                if let Some(near) = meant(rest, shape) {
+                    let message = format!("the environment variable {name} is not a setting");
+                    let problem = Problem::new(Code::UnknownVariable, message);
+                    let place = Place::Variable(name.to_owned());
+                    report.add(
+                        problem.hint(format!("did you mean {near}?")),
+                        &Path::default(),
+                        &place,
+                        Mark::Value,
+                    );
+                }
+                continue;
+            }
+            None => continue,
         };
         match resolve(rest, root, shape) {
             Ok((path, leaf)) => set.push((path, name, scalar(leaf, value.expose_secret()))),
@@ -132,6 +151,31 @@ fn resolve<'s>(rest: &str, root: &Node, shape: &'s Shape) -> Result<(Vec<String>
                 keys.join(".")
             ),
         }),
+    }
+}
+
+/// The variable that somebody meant by one that has no `__`. Others can share our prefix (an orchestrator names
+/// variables after its services), so only what is nearly one of ours is a mistake.
+fn meant(rest: &str, shape: &Shape) -> Option<String> {
+    let mut ours = vec![DATABASE_URL.to_owned()];
+    ours.extend(OTHERS.map(str::to_owned));
+    settings(shape, PREFIX.to_owned(), &mut ours);
+    let short = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).replace("__", "_");
+    let near = nearest(rest, ours.iter().map(|name| short(name)))?;
+    ours.into_iter().find(|name| short(name) == near)
+}
+
+/// The variables of every single value below `shape` that has no name of an operator's choice above it.
+fn settings(shape: &Shape, name: String, found: &mut Vec<String>) {
+    match shape {
+        Shape::Record(fields) => {
+            let above = if name == PREFIX { name } else { name + "__" };
+            for (key, field) in fields {
+                settings(&field.shape, format!("{above}{}", variable_part(key)), found);
+            }
+        }
+        Shape::Text(_) | Shape::Choice(_) | Shape::Integer { .. } | Shape::Flag => found.push(name),
+        Shape::Names { .. } | Shape::OneOf(_) | Shape::List { .. } | Shape::Free => {}
     }
 }
 

@@ -25,9 +25,10 @@ pub struct Plugin {
     /// Whether it runs.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// What a decision that needs the plugin becomes when the plugin fails.
-    #[serde(default)]
-    pub on_failure: OnFailure,
+    /// What a decision of the plugin becomes when the plugin fails. Only a hook makes decisions; a plugin of
+    /// another kind is not loaded with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<OnFailure>,
     /// The SHA-256 digest that the file must have. Another file is not loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<BundleDigest>,

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Sections in the order in which a reader meets them; others follow by name.
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 11] = [
     "server",
     "database",
     "egress",
@@ -20,6 +20,7 @@ const ORDER: [&str; 10] = [
     "checks",
     "plugin_limits",
     "quarantine",
+    "delivery",
     "telemetry",
 ];
 
@@ -51,8 +52,10 @@ key in capitals with `__` between its parts and `_` for every mark in a name.
 | `plugins.github-releases.enabled` | `WAYSTATION_PLUGINS__GITHUB_RELEASES__ENABLED` |
 | `database.url` | `WAYSTATION_DATABASE__URL`, or short `WAYSTATION_DATABASE_URL` |
 
-A variable with `__` that names no key is an error, unless a credential takes its secret from it. An empty variable
-counts as not set. Arrays, and the tables `config`, `options` and `policy`, are set in the file.
+A variable with `__` that names no key is an error, unless a credential takes its secret from it. So is one without
+`__` that is nearly a setting or a variable of the [command line](cli.md#for-every-command), such as
+`WAYSTATION_SERVER_LISTEN`; what is like none of them is left alone. An empty variable counts as not set. Arrays, and
+the tables `config`, `options` and `policy`, are set in the file.
 "#;
 
 /// The whole page.

@@ -56,7 +56,8 @@ const fn lowest() -> Severity {
 }
 
 fn event_types(_: &mut SchemaGenerator) -> Schema {
-    let words = EventType::ALL.map(|kind| kind.as_str().to_owned());
+    let kinds = EventType::ALL.into_iter().filter(EventType::is_for_channels);
+    let words: Vec<String> = kinds.map(String::from).collect();
     json_schema!({ "type": "array", "items": { "enum": words }, "minItems": 1 })
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use parking_lot::RwLock;
 use waystation_runtime::journal::Journal;
 use waystation_runtime::manifest::Manifest;
@@ -15,6 +16,7 @@ use waystation_runtime::{Bundle, GrantRow, LoadError, Loaded, Plugin, Runtime, S
 use waystation_worlds::{Notifier, UpdateSource};
 
 use crate::config::{Config, Environment};
+use crate::quarantine;
 
 /// A plugin of either world.
 #[derive(Clone)]
@@ -146,6 +148,8 @@ pub struct Plugins {
     runtime: Runtime,
     config: Arc<Config>,
     environment: Environment,
+    /// Quarantines that earlier runs left, by name.
+    resting: BTreeMap<String, serde_json::Value>,
     all: RwLock<BTreeMap<String, AnyPlugin>>,
 }
 
@@ -159,8 +163,13 @@ pub enum Loading {
 }
 
 impl Plugins {
-    pub(crate) fn new(runtime: Runtime, config: Arc<Config>, environment: Environment) -> Self {
-        Self { runtime, config, environment, all: RwLock::default() }
+    pub(crate) fn new(
+        runtime: Runtime,
+        config: Arc<Config>,
+        environment: Environment,
+        resting: BTreeMap<String, serde_json::Value>,
+    ) -> Self {
+        Self { runtime, config, environment, resting, all: RwLock::default() }
     }
 
     /// Loads every plugin that is configured, enabled, and not among `off`, side by
@@ -243,6 +252,7 @@ impl Plugins {
         let (defaults, manifest) = (&self.config.plugin_limits, bundle.manifest());
         let limits = settings::limits(configured, defaults, manifest);
         let existing = self.all.read().get(name).and_then(<Arc<Plugin<W>>>::from_any);
+        let first = existing.is_none();
         let plugin =
             existing.unwrap_or_else(|| self.runtime.plugin::<W>(name, limits.concurrency, limits.queue));
         let settings = settings::settings(name, configured, defaults, &self.environment, manifest);
@@ -252,6 +262,12 @@ impl Plugins {
                 self.runtime.install(&plugin, Err(error), waystation_runtime::Settings::default()).await
             }
         };
+        // Later on, the plugin itself knows how it stands.
+        if let (true, Some(kept), Some(loaded)) = (first, self.resting.get(name), plugin.loaded()) {
+            let digest = loaded.digest().to_string();
+            let left = quarantine::left(kept, &digest, &self.runtime.build(), Timestamp::now());
+            left.into_iter().for_each(|rest| plugin.resume(rest));
+        }
         self.all.write().insert(name.to_owned(), plugin.into());
         installed
     }

@@ -22,6 +22,7 @@ pub(crate) fn settings(
     environment: &Environment,
     manifest: &Manifest,
 ) -> Result<Settings, LoadError> {
+    decisions(plugin, manifest)?;
     Ok(Settings {
         name: name.to_owned(),
         config: plugin.config.clone(),
@@ -29,6 +30,21 @@ pub(crate) fn settings(
         limits: limits(plugin, defaults, manifest),
         pinned: plugin.digest.as_ref().and_then(|digest| Digest::parse(digest.as_str())),
     })
+}
+
+/// That nothing is said about decisions of a plugin that makes none.
+///
+/// # Errors
+/// [`LoadError::Config`] where it is.
+pub(crate) fn decisions(plugin: &config::Plugin, manifest: &Manifest) -> Result<(), LoadError> {
+    let world = manifest.kind.world.as_str();
+    if plugin.on_failure.is_none() || world == "hook" {
+        return Ok(());
+    }
+    Err(LoadError::Config(format!(
+        "`on_failure` says what a hook's decision becomes when the hook fails, and this is of the kind {world}, \
+         which makes none; remove it"
+    )))
 }
 
 /// The grants as configured.

@@ -142,3 +142,23 @@ pub(crate) async fn claims_are_given_back(db: Db) {
         2
     );
 }
+
+pub(crate) async fn a_host_that_comes_back_frees_its_own_claims(db: Db) {
+    let store = db.open().await;
+    let policy = RetryPolicy::default();
+    for name in ["fd", "rg"] {
+        add(&store, name).await;
+    }
+    for _ in 0..2 {
+        store.emit(at(0), event(None), &to_ops).await.unwrap();
+    }
+    for n in [1, 2] {
+        assert_eq!(store.claim_due_items(host(n), at(1), secs(600), 1).await.unwrap().len(), 1);
+        assert_eq!(store.claim_deliveries(host(n), at(1), secs(600), 1, &policy).await.unwrap().len(), 1);
+    }
+    // Host 1 was killed and starts again; host 2 is at work.
+    store.end_leases(Some(host(1))).await.unwrap();
+    assert_eq!(store.claim_due_items(host(3), at(2), secs(600), 9).await.unwrap().len(), 1);
+    let again = store.claim_deliveries(host(3), at(2), secs(600), 9, &policy).await.unwrap();
+    assert_eq!(again.iter().map(|claimed| claimed.delivery.attempt).collect::<Vec<_>>(), [2]);
+}

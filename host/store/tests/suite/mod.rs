@@ -71,6 +71,7 @@ macro_rules! tests {
                 racing_hosts_check_each_item_once, a_lease_that_ends_is_taken_over, a_recorded_check_ends_the_claim,
                 racing_hosts_run_each_task_once, a_task_keeps_its_next_run_until_its_schedule_changes,
                 a_late_host_does_not_end_the_run_of_another, claims_are_given_back,
+                a_host_that_comes_back_frees_its_own_claims,
             ],
             events: [
                 sequences_ascend_and_resume, a_key_is_told_once, racing_writers_leave_no_hole_behind_a_reader,
@@ -90,12 +91,13 @@ macro_rules! tests {
                 racing_hosts_send_each_message_once, an_abandoned_message_is_sent_again_with_its_key,
                 failures_wait_and_end_in_a_dead_letter, a_dead_letter_is_replayed, a_message_that_kills_its_host_ends,
                 a_late_host_changes_nothing, what_cannot_be_retried_is_dead_at_once,
+                that_a_message_is_given_up_is_kept_with_it, messages_are_listed_by_state,
             ],
             schema: [
                 opening_again_changes_nothing, a_newer_schema_is_left_alone, an_edited_migration_is_refused,
                 both_databases_have_the_same_columns, damage_is_told_and_does_not_spread,
             ],
-            state: [a_plugin_is_remembered, facts_are_kept, readiness_is_told],
+            state: [a_plugin_is_remembered, a_quarantine_leaves_the_rest_of_a_plugin_alone, facts_are_kept, readiness_is_told],
         }
     };
     ($run:path, $($module:ident: [$($test:ident),* $(,)?],)*) => {

@@ -98,7 +98,7 @@ impl World {
             }
             Op::Wait { seconds } => self.now += seconds,
             Op::Replay { letter } => {
-                let letters = store.dead_letters(100).await.unwrap();
+                let letters = store.deliveries(Some("dead"), 100).await.unwrap();
                 assert_eq!(letters.len(), self.messages.values().filter(|m| m.0 == Model::Dead).count());
                 if !letters.is_empty() {
                     let letter = letter.get(&letters);

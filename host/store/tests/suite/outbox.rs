@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use waystation_core::{
+    event::EventType,
     id::DeliveryId,
     outbox::{Attempt, DeliveryState, Failure, RetryPolicy},
 };
@@ -94,7 +95,7 @@ pub(crate) async fn failures_wait_and_end_in_a_dead_letter(db: Db) {
     let last = store.claim_deliveries(host(1), at(90), secs(60), 1, &policy).await.unwrap().remove(0);
     store.settle_delivery(host(1), &last.delivery, &failed(true), at(91), &policy, 0).await.unwrap();
     assert!(claim(&store, 1, 99_999).await.is_empty());
-    let letters = store.dead_letters(10).await.unwrap();
+    let letters = store.deliveries(Some("dead"), 10).await.unwrap();
     assert_eq!((letters.len(), letters[0].delivery.attempt), (1, 3));
     assert_eq!(letters[0].delivery.state, DeliveryState::Dead { at: at(91) });
     assert_eq!(letters[0].event, last.event);
@@ -117,7 +118,7 @@ pub(crate) async fn a_dead_letter_is_replayed(db: Db) {
     assert_eq!(sent.last_error, None);
     let nothing = store.replay(DeliveryId::new(at(0), &[5; 10]), at(4)).await.unwrap_err();
     assert_eq!(nothing.code(), "not-found");
-    assert_eq!(store.replay_channel(&channel("ops"), at(5)).await.unwrap(), 0);
+    assert_eq!(store.replay_dead(Some(&channel("ops")), at(5)).await.unwrap(), 0);
 }
 
 pub(crate) async fn a_message_that_kills_its_host_ends(db: Db) {
@@ -128,9 +129,9 @@ pub(crate) async fn a_message_that_kills_its_host_ends(db: Db) {
         assert_eq!(claimed[0].delivery.attempt, u32::from(attempt) + 1);
     }
     assert!(claim(&store, 1, 600).await.is_empty());
-    let letter = store.dead_letters(1).await.unwrap().remove(0);
+    let letter = store.deliveries(Some("dead"), 1).await.unwrap().remove(0);
     assert_eq!(letter.delivery.last_error.unwrap().code, "lease-expired");
-    assert_eq!(store.replay_channel(&channel("ops"), at(700)).await.unwrap(), 1);
+    assert_eq!(store.replay_dead(Some(&channel("ops")), at(700)).await.unwrap(), 1);
     assert_eq!(claim(&store, 1, 700).await.len(), 1);
 }
 
@@ -160,4 +161,66 @@ pub(crate) async fn what_cannot_be_retried_is_dead_at_once(db: Db) {
         .await
         .unwrap();
     assert_eq!(store.outbox_counts().await.unwrap(), OutboxCounts { dead: 1, ..Default::default() });
+}
+
+pub(crate) async fn that_a_message_is_given_up_is_kept_with_it(db: Db) {
+    let store = db.open().await;
+    let policy = RetryPolicy { max_attempts: 1, ..RetryPolicy::default() };
+    store.emit(at(0), event(None), &to_ops).await.unwrap();
+    store.emit(at(0), event(None), &to_ops).await.unwrap();
+    let [sent, abandoned] =
+        <[_; 2]>::try_from(store.claim_deliveries(host(1), at(0), secs(60), 2, &policy).await.unwrap())
+            .unwrap();
+    let told = || async { store.events_after(sent.event.seq, 10).await.unwrap().split_off(1) };
+
+    // Where the event cannot be stored, the message is not dead either.
+    db.tamper("ALTER TABLE counters RENAME TO hidden").await;
+    let gone = failed(false);
+    let settle = || store.settle_delivery(host(1), &sent.delivery, &gone, at(1), &policy, 0);
+    settle().await.unwrap_err();
+    assert_eq!(store.delivery(sent.delivery.id).await.unwrap(), sent.delivery);
+    db.tamper("ALTER TABLE hidden RENAME TO counters").await;
+    let mut live = store.subscribe();
+    assert_eq!(settle().await.unwrap(), Settled::Recorded);
+    let events = told().await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(*live.recv().await.unwrap(), events[0]);
+    assert_eq!((&events[0].kind, events[0].subject.as_str()), (&EventType::DELIVERY_DEAD, "ops"));
+    assert_eq!(events[0].data["delivery_id"], sent.delivery.id.to_string());
+    assert_eq!((&events[0].data["event_seq"], &events[0].data["code"]), (&1.into(), &"unreachable".into()));
+    // It is told once, and to no channel.
+    assert_eq!(settle().await.unwrap(), Settled::LeaseLost);
+    assert_eq!(told().await.len(), 1);
+    assert!(store.deliveries_of(events[0].seq).await.unwrap().is_empty());
+
+    // Nobody says how the other one ended.
+    assert!(store.claim_deliveries(host(2), at(60), secs(60), 2, &policy).await.unwrap().is_empty());
+    let events = told().await;
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert_eq!(events[1].data["delivery_id"], abandoned.delivery.id.to_string());
+    assert_eq!(events[1].data["code"], "lease-expired");
+}
+
+pub(crate) async fn messages_are_listed_by_state(db: Db) {
+    let store = db.open().await;
+    let policy = RetryPolicy::default();
+    for seconds in 0..3 {
+        store.emit(at(seconds), event(None), &to_ops).await.unwrap();
+    }
+    let claimed = store.claim_deliveries(host(1), at(3), secs(60), 2, &policy).await.unwrap();
+    store.settle_delivery(host(1), &claimed[0].delivery, &failed(false), at(4), &policy, 0).await.unwrap();
+    let listed = |state: Option<&'static str>| {
+        let store = store.clone();
+        async move {
+            let all = store.deliveries(state, 10).await.unwrap();
+            all.iter().map(|d| (d.event.seq.0, d.delivery.state.word())).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(listed(None).await, [(3, "pending"), (2, "claimed"), (1, "dead")]);
+    assert_eq!(listed(Some("dead")).await, [(1, "dead")]);
+    assert_eq!(listed(Some("delivered")).await, []);
+    assert_eq!(store.deliveries(None, 1).await.unwrap()[0].event.seq.0, 3);
+    assert_eq!(store.replay_dead(Some(&channel("chat")), at(5)).await.unwrap(), 0);
+    assert_eq!(store.replay_dead(None, at(5)).await.unwrap(), 1);
+    assert_eq!(listed(Some("dead")).await, []);
 }

@@ -49,3 +49,17 @@ pub(crate) async fn readiness_is_told(db: Db) {
     assert_eq!(clone.ping().await.unwrap_err().code(), "database-unavailable");
     assert_eq!(clone.set_meta("a", "b").await.unwrap_err().code(), "database-unavailable");
 }
+
+pub(crate) async fn a_quarantine_leaves_the_rest_of_a_plugin_alone(db: Db) {
+    let store = db.open().await;
+    let (name, rest) = ("github".parse().unwrap(), serde_json::json!({ "opened": 1 }));
+    store.set_quarantine(&name, "sha256:00", Some(&rest), event(None), &to_ops).await.unwrap();
+    let mut record = store.plugin(&name).await.unwrap().unwrap();
+    assert_eq!((record.enabled, record.quarantine.as_ref()), (true, Some(&rest)));
+    assert_eq!(store.outbox_counts().await.unwrap().pending, 1);
+    record.enabled = false;
+    store.put_plugin(&record, Vec::new(), &to_ops).await.unwrap();
+    store.set_quarantine(&name, "sha256:01", None, event(None), &to_ops).await.unwrap();
+    let after = store.plugin(&name).await.unwrap().unwrap();
+    assert_eq!((after.enabled, after.quarantine, after.digest.as_str()), (false, None, "sha256:01"));
+}

@@ -19,10 +19,9 @@ pub(super) async fn write(up: &Up, clients: &[Client], notes: &mut Vec<String>) 
     for client in clients {
         let file = up.plugins.join(format!("{}.wasm", client.plugin));
         let file = std::fs::canonicalize(&file).map_err(|e| {
-            Failure::new(
-                Exit::Failed,
-                format!("{}: {e}; build the plugins with `cargo xtask plugins`", file.display()),
-            )
+            Failure::new(Exit::Failed, format!("{}: {e}", file.display()))
+                .code("io")
+                .hint("build the plugins with `cargo xtask plugins`")
         })?;
         let mut grant = json!({ "origin": client.registry.origin().ascii_serialization() });
         let special = special_addresses(&client.registry).await;

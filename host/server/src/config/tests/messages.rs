@@ -196,7 +196,7 @@ const CASES: &[(&str, &[&str])] = &[
             "3:11 invalid-value `channels.c.events[0]` must not be \"release.fuond\" | did you mean \
              \"release.found\"? It can be `release.found`, `release.withdrawn`, `item.outdated`, \
              `item.current`, `item.added`, `item.changed`, `item.removed`, `check.failed`, \
-             `check.recovered`, `plugin.quarantined`, `plugin.state`, `delivery.dead`, `channel.test`",
+             `check.recovered`, `plugin.quarantined`, `plugin.state`",
             "4:16 invalid-value `channels.c.min_severity` must not be \"low\" | it can be `info`, \
              `notice`, `warning`, `critical`",
         ],

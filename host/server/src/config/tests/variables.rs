@@ -140,3 +140,35 @@ fn two_variables_for_the_same_key_must_agree() {
     let told = told(both("sqlite:a", "sqlite:b"));
     assert!(told[0].starts_with("WAYSTATION_DATABASE_URL conflict"), "{told:?}");
 }
+
+#[test]
+fn a_variable_that_is_nearly_one_of_ours_is_told() {
+    for (variable, meant) in [
+        ("WAYSTATION_SERVER_LISTEN", "WAYSTATION_SERVER__LISTEN"),
+        ("WAYSTATION_DATABSE_URL", "WAYSTATION_DATABASE_URL"),
+        ("WAYSTATION_DATABASE_URL_FILE", "WAYSTATION_DATABASE__URL_FILE"),
+        ("WAYSTATION_CONFG", "WAYSTATION_CONFIG"),
+        ("WAYSTATION_TOKENFILE", "WAYSTATION_TOKEN_FILE"),
+        ("WAYSTATION_PLUGIN_LIMITS_MEMORY", "WAYSTATION_PLUGIN_LIMITS__MEMORY"),
+    ] {
+        let expected = format!(
+            "{variable} unknown-variable the environment variable {variable} is not a setting | did you mean {meant}?"
+        );
+        assert_eq!(told(parse_with("", &[(variable, "x")])), [expected]);
+    }
+    // What an orchestrator names after its services, and the variables of the command line.
+    let others = [
+        "WAYSTATION_PORT",
+        "WAYSTATION_PORT_7780_TCP",
+        "WAYSTATION_PORT_7780_TCP_ADDR",
+        "WAYSTATION_SERVICE_HOST",
+        "WAYSTATION_SERVICE_PORT",
+        "WAYSTATION_CONFIG",
+        "WAYSTATION_PLUGINS",
+        "WAYSTATION_TOKEN_FILE",
+        "WAYSTATION_URL",
+    ];
+    assert!(parse_with("", &others.map(|name| (name, "x"))).is_ok());
+    let secret = "[plugins.a]\nfile = \"a\"\ncredentials.t = { from = { env = \"WAYSTATION_TOKEN\" }, use = \"hmac\" }";
+    assert!(parse_with(secret, &[("WAYSTATION_TOKEN", "s3cret")]).is_ok());
+}
