@@ -64,7 +64,7 @@ impl Tx<'_> {
                 .bind(count(new.len()))
                 .fetch_one(&mut *self.tx)
                 .await?;
-        let mut told = self.told(&new).await?;
+        let mut told = self.keys_told(&new).await?;
         let mut rows = Vec::with_capacity(new.len());
         let mut messages = Vec::new();
         for (seq, (now, new)) in (last - count(new.len()) + 1..).zip(new) {
@@ -124,7 +124,7 @@ impl Tx<'_> {
     }
 
     /// Those keys of these events that were told before.
-    async fn told(&mut self, new: &[(Timestamp, NewEvent)]) -> Result<HashSet<String>, StoreError> {
+    async fn keys_told(&mut self, new: &[(Timestamp, NewEvent)]) -> Result<HashSet<String>, StoreError> {
         let keys: Vec<String> = new.iter().filter_map(|(_, new)| new.key.as_deref().map(clean)).collect();
         let mut told = HashSet::new();
         for group in bulk::filled(&keys) {
