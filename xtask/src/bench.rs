@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::layout::Layout;
 use crate::{cargo, interrupt, plugins, proc, say, wasm};
 
+/// The unit of figures that are sizes.
+const BYTES: &str = "bytes";
+
 /// One measured case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Case {
@@ -26,7 +29,7 @@ pub(crate) struct Case {
     case: String,
     /// Median, in nanoseconds unless `unit` says otherwise.
     median_ns: f64,
-    /// What one iteration is, such as `call`; or the unit of a figure that is no time.
+    /// What the time is for, such as `call`; `bytes` where the figure is a size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unit: Option<String>,
     /// The case this one is compared with, measured in the same run.
@@ -46,24 +49,12 @@ struct Report {
     results: Vec<Case>,
 }
 
-/// A benchmark that can be run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Bench {
-    name: String,
-    package: String,
-}
-
 /// Runs the named benchmark, or all, and prints a table or one JSON document.
 pub(crate) fn run(layout: &Layout, name: Option<&str>, json: bool) -> Result<()> {
     let all = find(layout)?;
-    let wanted: Vec<Bench> =
-        all.iter().filter(|bench| name.is_none_or(|name| bench.name == name)).cloned().collect();
+    let wanted: Vec<&String> = all.iter().filter(|bench| name.is_none_or(|name| *bench == name)).collect();
     if wanted.is_empty() {
-        let names: Vec<&str> = all.iter().map(|bench| bench.name.as_str()).collect();
-        bail!(
-            "there is no such benchmark; there are: {}",
-            if names.is_empty() { "none yet".into() } else { names.join(", ") }
-        );
+        bail!("there is no such benchmark; there are: {}", all.join(", "));
     }
     let toolchain = wasm::ensure(layout, wasm::Choice::Auto)?;
     plugins::build(layout, &toolchain)?;
@@ -72,20 +63,18 @@ pub(crate) fn run(layout: &Layout, name: Option<&str>, json: bool) -> Result<()>
     let binary = release(layout)?;
 
     let mut results = Vec::new();
-    for bench in &wanted {
+    for bench in wanted {
         interrupt::check()?;
-        say::step("bench", &bench.name);
+        say::step("bench", bench);
         let mut command = cargo::command(layout.root(), layout.target());
-        command.args(["bench", "--package", &bench.package, "--bench", &bench.name]);
+        // The whole workspace is resolved at once, so that every benchmark and the host share what is built.
+        command.args(["bench", "--workspace", "--bench", bench]);
         command.env("WAYSTATION_BENCH_JSON", "1").env("WAYSTATION_BIN", &binary);
         command.env("WAYSTATION_PLUGINS_DIR", layout.plugins_out());
         command.env("WAYSTATION_BENCH_GUESTS", &guests).env("WAYSTATION_BENCH_PEERS", &peers);
         let cases = read_cases(&proc::stdout(&mut command)?)?;
         if cases.is_empty() {
-            bail!(
-                "{} reported nothing; it must write JSON lines when WAYSTATION_BENCH_JSON is set",
-                bench.name
-            );
+            bail!("{bench} reported nothing; it must write JSON lines when WAYSTATION_BENCH_JSON is set");
         }
         results.extend(cases);
     }
@@ -125,23 +114,21 @@ fn peers(layout: &Layout) -> Result<PathBuf> {
 fn release(layout: &Layout) -> Result<PathBuf> {
     say::step("bench", "building the host");
     let mut command = cargo::command(layout.root(), layout.target());
-    let built = cargo::build(command.args(["build", "--release", "--package", "waystation"]))?;
+    let built = cargo::build(command.args(["build", "--release", "--workspace", "--bin", "waystation"]))?;
     let binary = built.into_iter().rev().find_map(|artifact| artifact.executable);
     binary.context("cargo built no `waystation` binary")
 }
 
-fn find(layout: &Layout) -> Result<Vec<Bench>> {
+/// The names of all benchmarks.
+fn find(layout: &Layout) -> Result<Vec<String>> {
     let mut command = cargo::command(layout.root(), layout.target());
     command.args(["metadata", "--no-deps", "--format-version=1", "--quiet"]);
     let metadata: Metadata = serde_json::from_str(&proc::stdout(&mut command)?)
         .context("cargo metadata is not what it should be")?;
-    let mut found = Vec::new();
-    for package in metadata.packages {
-        let benches =
-            package.targets.into_iter().filter(|target| target.kind.iter().any(|kind| kind == "bench"));
-        found.extend(benches.map(|target| Bench { name: target.name, package: package.name.clone() }));
-    }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
+    let targets = metadata.packages.into_iter().flat_map(|package| package.targets);
+    let benches = targets.filter(|target| target.kind.iter().any(|kind| kind == "bench"));
+    let mut found: Vec<String> = benches.map(|target| target.name).collect();
+    found.sort();
     Ok(found)
 }
 
@@ -152,7 +139,6 @@ struct Metadata {
 
 #[derive(Deserialize)]
 struct Package {
-    name: String,
     targets: Vec<Target>,
 }
 
@@ -183,8 +169,12 @@ fn table(results: &[Case]) -> String {
         table.add_row([
             case.bench.clone(),
             case.case.clone(),
-            nanoseconds(case.median_ns),
-            case.unit.clone().unwrap_or_default(),
+            if case.unit.as_deref() == Some(BYTES) {
+                bytes(case.median_ns)
+            } else {
+                nanoseconds(case.median_ns)
+            },
+            case.unit.clone().filter(|unit| unit != BYTES).unwrap_or_default(),
             ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default(),
             to.to_owned(),
         ]);
@@ -195,6 +185,15 @@ fn table(results: &[Case]) -> String {
         }
     }
     table.to_string()
+}
+
+fn bytes(value: f64) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a size, and it is only shown"
+    )]
+    say::bytes(value.max(0.0) as u64)
 }
 
 /// Three significant digits are all that a benchmark on a shared machine can mean.

@@ -24,7 +24,7 @@ use crate::plugins::Plugins;
 use crate::routing;
 
 /// Items in one batch call.
-const BATCH: usize = 500;
+const BATCH: usize = 1_000;
 
 /// The most outcomes in one transaction.
 const RECORDED_AT_ONCE: usize = 64;
