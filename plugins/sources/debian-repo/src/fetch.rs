@@ -93,7 +93,10 @@ pub(crate) fn index(suite: &Suite, release: &ReleaseFile, index: &IndexFile) -> 
     }
     let path: Vec<&str> = listed.path.split('/').collect();
     let size = usize::try_from(listed.size).unwrap_or(usize::MAX);
-    let request = |segments: &[&str]| Request::get(&below(suite, segments)).max_body(size);
+    // Size and digest are those of the file as it is: no packing on the way.
+    let request = |segments: &[&str]| {
+        Request::get(&below(suite, segments)).header("accept-encoding", "identity").max_body(size)
+    };
     let opened = match path.split_last() {
         // The file's own name may already belong to the next update; its digest does not.
         Some((_, folder)) if release.by_hash => {
