@@ -56,11 +56,12 @@ fn stages<'a>(layout: &'a Layout, toolchain: &'a Toolchain) -> Vec<Stage<'a>> {
 
 const CLIPPY: &[&str] = &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
 
-/// The host's workspace, the plugins', and that of the fixtures once there is one.
+/// The host's workspace, the plugins', the template's, and that of the fixtures once there is one.
 fn workspaces(layout: &Layout) -> Vec<(PathBuf, PathBuf)> {
     let mut found = vec![
         (layout.root().to_path_buf(), layout.target().to_path_buf()),
         (layout.plugins(), layout.guests_target()),
+        (layout.template(), layout.guests_target()),
     ];
     if layout.fixtures().join("Cargo.toml").is_file() {
         found.push((layout.fixtures(), layout.guests_target()));

@@ -60,6 +60,11 @@ impl Layout {
         self.root.join("tests/fixtures")
     }
 
+    /// The template of a plugin, as a developer copies it: a workspace of its own.
+    pub(crate) fn template(&self) -> PathBuf {
+        self.root.join("sdk/rust/template/update-source")
+    }
+
     /// Finished fixtures.
     pub(crate) fn fixtures_out(&self) -> PathBuf {
         self.target.join("fixtures")

@@ -9,7 +9,7 @@ use crate::layout::Layout;
 use crate::postgres::Postgres;
 use crate::{cargo, fixtures, interrupt, plugins, say, tools, up, wasm};
 
-/// Runs the host's tests, the plugins' own (natively), and the examples in the docs.
+/// Runs the host's tests, the plugins' and the template's own (natively), and the examples in the docs.
 ///
 /// All of them run even when some fail; the server is stopped whatever happens.
 pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
@@ -23,9 +23,11 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
 
     let host = || cargo::command(layout.root(), layout.target());
     let guests = || cargo::command(&layout.plugins(), &layout.guests_target());
+    let template = || cargo::command(&layout.template(), &layout.guests_target());
     let mut suites = vec![
         ("tests of the host", nextest(layout, host(), filter)),
         ("tests of the plugins", nextest(layout, guests(), filter)),
+        ("tests of the template", nextest(layout, template(), filter)),
     ];
     if filter.is_empty() {
         suites.push(("examples of the host", doc(host())));

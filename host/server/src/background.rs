@@ -24,7 +24,7 @@ pub(crate) const LOOK: Duration = Duration::from_secs(5);
 const CHECK_LEASE: Duration = Duration::from_secs(900);
 
 /// Items claimed at once.
-const CLAIM: u32 = 500;
+const CLAIM: u32 = 1_000;
 
 /// Events are kept this long.
 const KEEP_EVENTS: Duration = Duration::from_secs(90 * 86_400);

@@ -112,7 +112,10 @@ fn pack(component: &Path, manifest: &Path, to: &Path) -> Outcome {
         Failure::new(Exit::Failed, format!("{}: {e}", path.display())).code("io")
     };
     let bytes = std::fs::read(component).map_err(|e| unreadable(component, e))?;
-    let text = std::fs::read_to_string(manifest).map_err(|e| unreadable(manifest, e))?;
+    let text = std::fs::read_to_string(manifest).map_err(|e| {
+        let advice = "the manifest lies beside the plugin's Cargo.toml; go there, or name it with --manifest";
+        Failure::new(Exit::Failed, format!("{}: {e}; {advice}", manifest.display()))
+    })?;
     let packed = embed_manifest(&bytes, &text)
         .map_err(|e| Failure::new(Exit::Failed, e.to_string()).code(e.code()))?;
     std::fs::write(to, packed).map_err(|e| unreadable(to, e))?;

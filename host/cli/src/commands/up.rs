@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use waystation_core::item::ItemSpec;
 use waystation_core::name::MachineName;
+use waystation_core::policy::Policy;
 use waystation_server::Host;
 use waystation_server::api::views::{ItemView, PluginView};
 use waystation_server::config::Config;
@@ -130,7 +131,7 @@ fn spec(client: &Client, package: &str) -> Option<ItemSpec> {
         locator: package.parse().ok()?,
         options: serde_json::Map::new(),
         scheme: client.scheme.parse().ok()?,
-        policy: waystation_core::policy::Policy::default(),
+        policy: Policy { prereleases: client.prereleases, ..Policy::default() },
     })
 }
 

@@ -18,10 +18,12 @@ pub(super) async fn find() -> Result<Option<Client>, String> {
         manager: "cargo",
         plugin: "crates-index",
         scheme: "semver",
+        prereleases: false,
         config: config([("index", registry.as_str().into())]),
-        registry,
+        registries: vec![registry],
         installed: installed(&list),
         known: &["serde", "tokio", "ripgrep"],
+        notes: Vec::new(),
     }))
 }
 

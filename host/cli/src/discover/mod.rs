@@ -23,14 +23,18 @@ pub(crate) struct Client {
     pub(crate) plugin: &'static str,
     /// The scheme of its versions.
     pub(crate) scheme: &'static str,
-    /// The registry.
-    pub(crate) registry: Url,
+    /// Whether the client takes versions that look like pre-releases.
+    pub(crate) prereleases: bool,
+    /// The registries that the plugin reads.
+    pub(crate) registries: Vec<Url>,
     /// The plugin's configuration.
     pub(crate) config: Map<String, Value>,
     /// What it installed: name and version.
     pub(crate) installed: Vec<(String, String)>,
     /// Well-known packages, watched besides.
     pub(crate) known: &'static [&'static str],
+    /// A sentence for each part of its settings that is not followed.
+    pub(crate) notes: Vec<String>,
 }
 
 /// What was found, and a sentence for each client that is there but cannot be used.
@@ -46,7 +50,10 @@ pub(crate) async fn clients() -> Found {
     let mut found = Found::default();
     for (name, result) in [("cargo", cargo), ("pip", pip), ("npm", npm), ("apt", apt)] {
         match result {
-            Ok(Some(client)) => found.clients.push(client),
+            Ok(Some(mut client)) => {
+                found.notes.append(&mut client.notes);
+                found.clients.push(client);
+            }
             Ok(None) => {}
             Err(e) => found.notes.push(format!("{name} is installed, but {e}")),
         }

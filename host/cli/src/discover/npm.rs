@@ -14,10 +14,12 @@ pub(super) async fn find() -> Result<Option<Client>, String> {
         manager: "npm",
         plugin: "npm",
         scheme: "semver",
+        prereleases: false,
         config: config([("registry", registry.as_str().into())]),
-        registry,
+        registries: vec![registry],
         installed: installed(&list)?,
         known: &["typescript", "vite", "react"],
+        notes: Vec::new(),
     }))
 }
 

@@ -18,10 +18,12 @@ pub(super) async fn find() -> Result<Option<Client>, String> {
         manager: "pip",
         plugin: "pypi",
         scheme: "pep440",
+        prereleases: false,
         config: config([("index", registry.as_str().into())]),
-        registry,
+        registries: vec![registry],
         installed: installed(&list)?,
         known: &["requests", "numpy", "django"],
+        notes: Vec::new(),
     }))
 }
 

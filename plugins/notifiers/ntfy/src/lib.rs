@@ -12,7 +12,7 @@ use publish::Publish;
 use settings::{Channel, Config};
 use waystation_notifier::plugin::http::Request;
 use waystation_notifier::plugin::{Error, config, now};
-use waystation_notifier::{Description, Guest, Message, Receipt, export};
+use waystation_notifier::{Description, Guest, Message, Receipt, export, test_message};
 
 /// The plugin.
 #[derive(Debug)]
@@ -39,20 +39,7 @@ impl Guest for Plugin {
 
     fn test(channel: String) -> Result<Receipt, Error> {
         let channel = Channel { priority: Some(QUIET), ..Channel::parse(&channel)? };
-        let now = now();
-        let message = Message {
-            id: format!("test-{now}"),
-            event: "waystation.test".into(),
-            severity: "info".into(),
-            title: "Test from Waystation".into(),
-            body: "Somebody tested this channel. There is nothing to do.".into(),
-            url: None,
-            occurred_at: now,
-            attempt: 1,
-            data: String::new(),
-            extra: vec![],
-        };
-        send(&message, &channel)
+        send(&test_message(now()), &channel)
     }
 }
 

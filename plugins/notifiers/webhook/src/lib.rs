@@ -14,7 +14,7 @@ use serde::Deserialize;
 use std::io::Read;
 use waystation_notifier::plugin::http::Request;
 use waystation_notifier::plugin::{Error, config, credentials, now};
-use waystation_notifier::{Description, Guest, Message, Receipt, export};
+use waystation_notifier::{Description, Guest, Message, Receipt, export, test_message};
 
 /// The plugin.
 #[derive(Debug)]
@@ -48,20 +48,7 @@ impl Guest for Plugin {
     fn test(channel: String) -> Result<Receipt, Error> {
         let Config {} = config::parse()?;
         let channel = Channel::parse(&channel)?;
-        let now = now();
-        let message = Message {
-            id: format!("test-{now}"),
-            event: "waystation.test".into(),
-            severity: "info".into(),
-            title: "Test from Waystation".into(),
-            body: "Somebody tested this channel. There is nothing to do.".into(),
-            url: None,
-            occurred_at: now,
-            attempt: 1,
-            data: String::new(),
-            extra: vec![],
-        };
-        call(&message, &channel)
+        call(&test_message(now()), &channel)
     }
 }
 

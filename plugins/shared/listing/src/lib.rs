@@ -1,20 +1,24 @@
 //! What the release sources of code forges and image registries have in common.
 //!
-//! Everything here is a function of values: no request is sent from this crate. A source parses its
-//! remote's documents into [`Release`](waystation_update_source::Release)s and leaves to this crate how
-//! locators are read ([`Repository`], [`Project`]), which addresses are passed on (`web_url`) or followed
-//! (`same_origin`), how far paging goes (`walk`), which tags and files count ([`TagRule`],
-//! [`AssetRule`]) and when nothing changed ([`Question`]).
+//! A source parses its remote's documents into [`Release`](waystation_update_source::Release)s and leaves to
+//! this crate how locators are read ([`Repository`], [`Project`]), which addresses are passed on (`web_url`)
+//! or followed (`same_origin`), how far paging goes (`walk`), which tags and files count ([`Selection`]),
+//! when nothing changed ([`Question`]) and what a refusal means to an operator ([`registry_error`]). All of
+//! that is functions of values. Only [`ask`] sends requests: those that all code forges take ([`Forge`]).
 #![forbid(unsafe_code)]
 
 mod address;
 mod answer;
+mod forge;
 mod locator;
 mod paging;
+mod refusal;
 mod select;
 
 pub use address::{same_origin, web_url};
 pub use answer::{Question, newest_first};
+pub use forge::{Entry, Forge, ForgeConfig, ask, entries, page, page_size};
 pub use locator::{Project, Repository};
 pub use paging::{MAX_PAGES, Page, Walked, walk};
-pub use select::{AssetRule, TagRule, hex_digest, is_commit, short, with_signatures};
+pub use refusal::registry_error;
+pub use select::{AssetRule, Selection, TagRule, hex_digest, is_commit, short, with_signatures};

@@ -47,6 +47,26 @@ impl AssetRule {
     }
 }
 
+/// Which tags and files of a repository count: an item's options `tag_prefix` and `asset_pattern`.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Which tags, and how each becomes a version.
+    pub tags: TagRule,
+    /// Which files.
+    pub assets: AssetRule,
+}
+
+impl Selection {
+    /// The rules that these options make.
+    ///
+    /// # Errors
+    /// `bad-input` for a pattern that is none.
+    pub fn new(tag_prefix: Option<&str>, asset_pattern: Option<&str>) -> Result<Self, Error> {
+        let assets = AssetRule::new(asset_pattern)?;
+        Ok(Self { tags: TagRule::new(tag_prefix.map(str::to_owned)), assets })
+    }
+}
+
 /// Endings of files that hold a signature or an attestation of the file named before them.
 const SIGNATURES: [&str; 6] = [".sigstore.json", ".sigstore", ".minisig", ".asc", ".sig", ".intoto.jsonl"];
 

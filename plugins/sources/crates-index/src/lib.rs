@@ -5,6 +5,7 @@ mod index;
 mod name;
 mod settings;
 
+use waystation_listing::registry_error;
 use waystation_update_source::plugin::http::{Request, Response};
 use waystation_update_source::plugin::{Error, config, log};
 use waystation_update_source::{
@@ -97,28 +98,20 @@ fn ask(url: &str, validator: Option<&str>) -> Result<Response, Error> {
         .send()
 }
 
-fn explain(mut error: Error) -> Error {
-    if error.code == "unauthorized" {
-        error.message.push_str(&format!("; bind a credential named `{CREDENTIAL}` to the index's origin"));
-    }
-    error
+fn explain(error: Error) -> Error {
+    registry_error(error, CREDENTIAL, || "the index has no such file".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use waystation_update_source::manifest;
 
     #[test]
     fn the_description_fits_the_manifest() {
         let manifest = include_str!("../plugin.toml");
-        let description = Plugin::describe().unwrap();
-        assert!(manifest.contains(&format!("name = \"{}\"", description.name)));
-        assert!(manifest.contains(&format!("version = \"{}\"", description.version)));
+        assert_eq!(manifest::fits(&Plugin::describe().unwrap(), manifest), Ok(()));
         assert!(manifest.contains(&format!("names = [\"{CREDENTIAL}\"]")));
-        for schema in [description.config_schema, description.options_schema] {
-            let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
-            assert_eq!(schema["additionalProperties"], false);
-        }
     }
 
     #[test]

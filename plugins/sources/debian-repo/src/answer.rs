@@ -3,6 +3,7 @@
 use crate::control;
 use crate::index::Paragraph;
 use crate::problem::Problem;
+use crate::settings::Settings;
 use crate::version;
 use std::cmp::Ordering;
 use waystation_listing::short;
@@ -11,37 +12,39 @@ use waystation_update_source::{Asset, Digest, Release};
 
 const PACKAGE_MEDIA_TYPE: &str = "application/vnd.debian.binary-package";
 
-/// Where the paragraphs come from.
+/// Where a paragraph stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin<'o> {
     /// The archive's root: file names in the index start there.
     pub base_url: &'o BaseUrl,
-    /// The suite as configured; becomes the releases' channel.
+    /// The suite as configured; becomes the release's channel.
     pub suite: &'o str,
-    /// The architecture that was asked for.
-    pub architecture: &'o str,
+    /// The component.
+    pub component: &'o str,
 }
 
-/// The releases that the paragraphs of one package describe, newest first, each version once.
+/// The releases that the paragraphs of one package describe, whatever suites they stand in, newest first,
+/// each version once: from the suite that is configured first.
 ///
 /// A package that has paragraphs, but none that can be used, is an error, not a package without releases.
 pub(crate) fn releases(
     package: &str,
-    paragraphs: &[Paragraph],
-    origin: Origin<'_>,
+    paragraphs: &[Paragraph<Origin<'_>>],
+    settings: &Settings,
 ) -> Result<Vec<Release>, Problem> {
+    let architecture = settings.architecture.as_str();
     if paragraphs.is_empty() {
+        let suites: Vec<String> = settings.suites.iter().map(|suite| format!("`{}`", suite.name)).collect();
         return Err(Problem::NotFound(format!(
-            "suite `{}` has no package `{}` for `{}` in the configured components",
-            origin.suite,
+            "suite {} has no package `{}` for `{architecture}` in the configured components",
+            suites.join(" or "),
             short(package, 120),
-            origin.architecture
         )));
     }
     let mut releases = Vec::new();
     let mut refused = None;
     for paragraph in paragraphs {
-        match release(paragraph, origin) {
+        match release(paragraph, architecture) {
             Ok(Some(release)) => releases.push(release),
             Ok(None) => {}
             Err(why) => refused = Some(why),
@@ -61,12 +64,13 @@ pub(crate) fn releases(
 }
 
 /// One paragraph's release; nothing if it is for another architecture.
-fn release(paragraph: &Paragraph, origin: Origin<'_>) -> Result<Option<Release>, String> {
+fn release(paragraph: &Paragraph<Origin<'_>>, architecture: &str) -> Result<Option<Release>, String> {
+    let origin = paragraph.place;
     let mut fields = Found::default();
     for field in control::fields(&paragraph.text) {
         fields.take(field);
     }
-    if !matches!(fields.architecture, "all" | "") && fields.architecture != origin.architecture {
+    if !matches!(fields.architecture, "all" | "") && fields.architecture != architecture {
         return Ok(None);
     }
     let version = fields.version;
@@ -84,7 +88,7 @@ fn release(paragraph: &Paragraph, origin: Origin<'_>) -> Result<Option<Release>,
         channel: Some(origin.suite.to_owned()),
         url: None,
         assets: vec![asset],
-        extra: extras(&fields, &paragraph.component),
+        extra: extras(&fields, origin.component),
     }))
 }
 

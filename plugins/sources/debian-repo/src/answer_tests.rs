@@ -2,19 +2,28 @@ use super::*;
 
 const SHA: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
-fn paragraph(text: &str) -> Paragraph {
-    Paragraph { text: text.to_owned(), component: "main".to_owned() }
+fn settings() -> &'static Settings {
+    static DOCUMENT: &str = r#"{"base_url":"https://a.example/debian","suite":["stable","stable-security"],"allow_unsigned":true}"#;
+    Box::leak(Box::new(Settings::read(serde_json::from_str(DOCUMENT).unwrap()).unwrap()))
 }
 
-fn one(version: &str, more: &str) -> Paragraph {
+fn place(number: usize) -> Origin<'static> {
+    let suite = &settings().suites[number];
+    Origin { base_url: &suite.base_url, suite: &suite.name, component: "main" }
+}
+
+fn paragraph(text: &str) -> Paragraph<Origin<'static>> {
+    Paragraph { text: text.to_owned(), place: place(0) }
+}
+
+fn one(version: &str, more: &str) -> Paragraph<Origin<'static>> {
     paragraph(&format!(
         "Package: a\nVersion: {version}\nArchitecture: amd64\nFilename: pool/a/a_{version}_amd64.deb\nSHA256: {SHA}\n{more}"
     ))
 }
 
-fn of(paragraphs: &[Paragraph]) -> Result<Vec<Release>, Problem> {
-    let base_url = BaseUrl::parse("https://a.example/debian").unwrap();
-    releases("a", paragraphs, Origin { base_url: &base_url, suite: "stable", architecture: "amd64" })
+fn of(paragraphs: &[Paragraph<Origin<'_>>]) -> Result<Vec<Release>, Problem> {
+    releases("a", paragraphs, settings())
 }
 
 fn extra<'r>(release: &'r Release, name: &str) -> Option<&'r str> {
@@ -54,6 +63,14 @@ fn the_newest_version_is_first_and_each_stands_once() {
 }
 
 #[test]
+fn suites_add_up() {
+    let secure = |version: &str| Paragraph { place: place(1), ..one(version, "") };
+    let all = of(&[one("1.0-1", ""), one("1.0-2", ""), secure("1.0-1+deb1u1"), secure("1.0-2")]).unwrap();
+    let read: Vec<_> = all.iter().map(|r| (r.version.as_str(), r.channel.as_deref().unwrap())).collect();
+    assert_eq!(read, [("1.0-2", "stable"), ("1.0-1+deb1u1", "stable-security"), ("1.0-1", "stable")]);
+}
+
+#[test]
 fn other_architectures_are_left_out() {
     let other = Paragraph {
         text: one("9", "").text.replace("Architecture: amd64", "Architecture: arm64"),
@@ -72,6 +89,7 @@ fn a_package_that_is_not_there_is_not_found() {
     let problem = of(&[]).unwrap_err();
     assert_eq!(problem.code(), "not-found");
     assert!(problem.to_string().contains("`a`"), "{problem}");
+    assert!(problem.to_string().contains("`stable` or `stable-security`"), "{problem}");
 }
 
 #[test]

@@ -1,24 +1,17 @@
-//! The conversation with an archive. What to believe and what it means is decided elsewhere.
+//! From questions to answers, over all suites: what is read, and what need not be.
 
 use crate::answer::{self, Origin};
+use crate::fetch::{self, State};
 use crate::index::Wanted;
-use crate::problem::Problem;
-use crate::release_file::{IndexFile, ReleaseFile};
-use crate::seen::{Seen, fingerprint};
-use crate::settings::{Settings, Trust, question};
-use crate::signature;
+use crate::seen::{self, Seen};
+use crate::settings::{Settings, Suite, question};
 use crate::unpack;
 use crate::verify;
-use std::io::Read;
-use waystation_update_source::plugin::http::{Request, join};
 use waystation_update_source::plugin::{Error, log};
 use waystation_update_source::{Answer, Context, Query, listing};
 
-/// The largest Release document that is read. Debian's have 150 to 250 KiB.
-const MAX_RELEASE: usize = 4 * 1024 * 1024;
-
-/// Answers all queries from one look at the archive: one Release document and, if an index changed since
-/// the last answers, one pass over each index.
+/// Answers all queries from one look at the archives: one Release document per suite and, if an index changed
+/// since the last answers, one pass over each index.
 pub(crate) fn ask(
     settings: &Settings,
     print: &str,
@@ -27,40 +20,49 @@ pub(crate) fn ask(
 ) -> Result<Vec<Result<Answer, Error>>, Error> {
     let asked: Vec<Asked<'_>> = queries.iter().map(|query| Asked::new(query, print)).collect();
     // What cannot be asked is answered at once; only the others decide what is fetched.
-    let (seen, fit): (Vec<Option<&Seen>>, Vec<&Asked<'_>>) =
-        asked.iter().filter(|asked| asked.name.is_ok()).map(|asked| (asked.seen.as_ref(), asked)).unzip();
-    let state = match fit.is_empty() {
-        true => None,
-        false => release_document(settings, print, verify::condition(&seen, now), now)?,
-    };
-    let Some(state) = state else {
+    let fit: Vec<&Asked<'_>> = asked.iter().filter(|asked| asked.name.is_ok()).collect();
+    if fit.is_empty() {
         return Ok(asked.into_iter().map(|asked| asked.name.map(|_| Answer::Unchanged)).collect());
+    }
+    let mut views = Vec::with_capacity(settings.suites.len());
+    for (number, suite) in settings.suites.iter().enumerate() {
+        let seen: Vec<Option<&Seen>> = fit.iter().map(|asked| asked.seen_of(number)).collect();
+        views.push(look(suite, &settings.architecture, &seen, now)?);
+    }
+    let changed = |asked: &Asked<'_>| {
+        let differs = |(number, view): (usize, &View)| view.differs_from(asked.seen_of(number));
+        asked.seen.is_empty() || views.iter().enumerate().any(differs)
     };
-    verify::not_older(&state.seen, &seen)?;
-    let changed = |seen: Option<&Seen>| seen.is_none_or(|seen| seen.indexes != state.seen.indexes);
-    let changed_ones = fit.iter().filter(|asked| changed(asked.seen.as_ref()));
+    let changed_ones = fit.iter().filter(|asked| changed(asked));
     let mut wanted = Wanted::new(changed_ones.filter_map(|asked| asked.name.as_ref().ok().copied()));
+    // A package's releases are those of all suites: if one suite changed, all are read.
+    let (mut seen_now, mut left_out) = (Vec::with_capacity(views.len()), None);
     if !wanted.is_empty() {
-        for index in &state.indexes {
-            let bytes = fetch_index(settings, &state.release, index)?;
-            let count = wanted
-                .scan(unpack::open(index.packing, &bytes, unpack::allowance(index)), &index.component)?;
-            log::debug(
-                "read a package index",
-                &[("path", &index.listed.path), ("packages", &count.to_string())],
-            );
+        for (suite, view) in settings.suites.iter().zip(views.iter()) {
+            match read(suite, &settings.architecture, view, &mut wanted, now)? {
+                Ok(seen) => seen_now.push(Some(seen)),
+                Err(error) => {
+                    seen_now.push(None);
+                    left_out = Some(error);
+                }
+            }
         }
     }
-    let suite = settings.suite.join("/");
-    let origin = Origin { base_url: &settings.base_url, suite: &suite, architecture: &settings.architecture };
-    let validator = state.seen.to_string();
-    let answers = asked.into_iter().map(|asked| {
-        let name = asked.name?;
-        if !changed(asked.seen.as_ref()) {
+    let validator = seen::write(print, &seen_now);
+    let answers = asked.iter().map(|asked| {
+        let name = asked.name.clone()?;
+        if !changed(asked) {
             return Ok(Answer::Unchanged);
         }
-        let releases = answer::releases(name, wanted.found(name), origin)?;
-        Ok(Answer::Listing(listing::cut(releases, asked.context, Some(validator.clone()), false)))
+        let found = wanted.found(name);
+        if found.is_empty()
+            && let Some(error) = &left_out
+        {
+            // It may well be there.
+            return Err(error.clone());
+        }
+        let releases = answer::releases(name, found, settings)?;
+        Ok(Answer::Listing(listing::cut(releases, asked.context, validator.clone(), false)))
     });
     Ok(answers.collect())
 }
@@ -69,7 +71,7 @@ pub(crate) fn ask(
 struct Asked<'q> {
     name: Result<&'q str, Error>,
     context: &'q Context,
-    seen: Option<Seen>,
+    seen: seen::Suites,
 }
 
 impl<'q> Asked<'q> {
@@ -78,111 +80,90 @@ impl<'q> Asked<'q> {
         Self {
             name: question(&query.item),
             context: &query.context,
-            seen: validator.and_then(|validator| Seen::parse(validator, print)),
+            seen: validator.and_then(|validator| seen::read(validator, print)).unwrap_or_default(),
+        }
+    }
+
+    /// How the suite of that number was at the last answer.
+    fn seen_of(&self, number: usize) -> Option<&Seen> {
+        self.seen.get(number)?.as_ref()
+    }
+}
+
+/// What is known of a suite before its indexes are read.
+enum View {
+    /// Its document, just read.
+    Read(Box<State>),
+    /// The archive says that it is as it was.
+    Same,
+    /// It cannot be read, for this reason, and may be left out.
+    LeftOut(Error),
+}
+
+impl View {
+    /// Whether an answer given then would be another one now. Of a suite that cannot be read now, what was
+    /// read then still holds.
+    fn differs_from(&self, seen: Option<&Seen>) -> bool {
+        match self {
+            Self::Read(state) => seen.is_none_or(|seen| seen.indexes != state.seen.indexes),
+            Self::Same | Self::LeftOut(_) => false,
         }
     }
 }
 
-/// What the Release document says now.
-struct State {
-    release: ReleaseFile,
-    indexes: Vec<IndexFile>,
-    seen: Seen,
+/// The suite's Release document, unless it is the one that all queries know.
+fn look(suite: &Suite, architecture: &str, seen: &[Option<&Seen>], now: u64) -> Result<View, Error> {
+    let looked =
+        fetch::release_document(suite, architecture, verify::condition(seen, now), now).and_then(|state| {
+            let Some(state) = state else { return Ok(View::Same) };
+            verify::not_older(&state.seen, seen)?;
+            Ok(View::Read(Box::new(state)))
+        });
+    looked.or_else(|error| leave_out(suite, error).map(View::LeftOut))
 }
 
-/// Fetches, verifies and reads the Release document; nothing if the archive says that it did not change.
-fn release_document(
-    settings: &Settings,
-    print: &str,
-    condition: Option<&str>,
+/// Finds the wanted packages in the suite's indexes; gives its state, or why it was left out.
+fn read<'s>(
+    suite: &'s Suite,
+    architecture: &str,
+    view: &View,
+    wanted: &mut Wanted<'_, Origin<'s>>,
     now: u64,
-) -> Result<Option<State>, Error> {
-    let answer =
-        Request::get(&below(settings, &["InRelease"])).max_body(MAX_RELEASE).conditional(condition).send()?;
-    if answer.not_modified() {
-        return Ok(None);
-    }
-    let (text, verified, http) = if is_missing(answer.status) {
-        let (text, verified) = detached(settings, now)?;
-        (text, verified, None)
-    } else {
-        let answer = answer.success()?;
-        let (text, verified) = verify::inline(&settings.trust, answer.text()?, now)?;
-        (text, verified, answer.validator())
+) -> Result<Result<Seen, Error>, Error> {
+    let read = match view {
+        View::LeftOut(error) => return Ok(Err(error.clone())),
+        View::Read(state) => scan(suite, state, wanted),
+        // "Not modified" came without the document, which is needed now that another suite changed.
+        View::Same => match fetch::release_document(suite, architecture, None, now) {
+            Ok(Some(state)) => scan(suite, &state, wanted),
+            Ok(None) => Err(Error::bad_response("\"not modified\" answers no condition")),
+            Err(error) => Err(error),
+        },
     };
-    let release = ReleaseFile::parse(&text)?;
-    let usable_until = release.check(&settings.expected_suite, settings.age, now)?;
-    let mut indexes = Vec::new();
-    for component in &settings.components {
-        indexes.extend(release.indexes(component, &settings.architecture)?);
-    }
-    let listed = indexes.iter().flat_map(|index| [index.listed.path.as_str(), index.listed.sha256.as_str()]);
-    let seen = Seen {
-        settings: print.to_owned(),
-        date: release.date,
-        good_until: [usable_until, verified].into_iter().flatten().min(),
-        indexes: fingerprint(listed),
-        http,
-    };
-    Ok(Some(State { release, indexes, seen }))
+    read.map_or_else(|error| leave_out(suite, error).map(Err), |seen| Ok(Ok(seen)))
 }
 
-/// The document of archives that sign beside it: `Release` and `Release.gpg`.
-fn detached(settings: &Settings, now: u64) -> Result<(String, Option<u64>), Error> {
-    let document = Request::get(&below(settings, &["Release"])).max_body(MAX_RELEASE).send()?;
-    if is_missing(document.status) {
-        return Err(Problem::NotFound(format!(
-            "there is neither InRelease nor Release at `{}`; check `base_url` and `suite`",
-            below(settings, &[])
-        ))
-        .into());
+/// Names the suite in the error; gives it as a reason, with a line in the log, where the suite may be left out.
+fn leave_out(suite: &Suite, error: Error) -> Result<Error, Error> {
+    let message = format!("suite `{}` of {}: {}", suite.name, suite.base_url.as_str(), error.message);
+    let error = Error { message, ..error };
+    if !suite.optional {
+        return Err(error);
     }
-    let document = document.success()?;
-    let text = document.text()?.to_owned();
-    let Trust::Keys(_) = &settings.trust else { return Ok((text, None)) };
-    let answer = Request::get(&below(settings, &["Release.gpg"])).max_body(signature::MAX_BYTES).send()?;
-    if is_missing(answer.status) {
-        return Err(Problem::BadSignature(
-            "it has no signature: there is neither InRelease nor Release.gpg".to_owned(),
-        )
-        .into());
-    }
-    let answer = answer.success()?;
-    let until = verify::detached(&settings.trust, text.as_bytes(), &answer.body, now)?;
-    Ok((text, until))
+    log::warn("answered without a suite", &[("code", &error.code), ("why", &error.message)]);
+    Ok(error)
 }
 
-/// The packed index, which is the listed one: same size, same digest.
-fn fetch_index(settings: &Settings, release: &ReleaseFile, index: &IndexFile) -> Result<Vec<u8>, Error> {
-    let listed = &index.listed;
-    if listed.size > unpack::MAX_PACKED {
-        return Err(Problem::TooLarge(format!("`{}` has {} bytes", listed.path, listed.size)).into());
+fn scan<'s>(suite: &'s Suite, state: &State, wanted: &mut Wanted<'_, Origin<'s>>) -> Result<Seen, Error> {
+    for index in &state.indexes {
+        let bytes = fetch::index(suite, &state.release, index)?;
+        let component = suite.components.iter().find(|component| **component == index.component);
+        let component = component.map(String::as_str).unwrap_or_default();
+        let place = Origin { base_url: &suite.base_url, suite: &suite.name, component };
+        let count = wanted.scan(unpack::open(index.packing, &bytes, unpack::allowance(index)), place)?;
+        let fields =
+            [("suite", suite.name.as_str()), ("path", &index.listed.path), ("packages", &count.to_string())];
+        log::debug("read a package index", &fields);
     }
-    let path: Vec<&str> = listed.path.split('/').collect();
-    let size = usize::try_from(listed.size).unwrap_or(usize::MAX);
-    let request = |segments: &[&str]| Request::get(&below(settings, segments)).max_body(size);
-    let opened = match path.split_last() {
-        // The file's own name may already belong to the next update; its digest does not.
-        Some((_, folder)) if release.by_hash => {
-            match request(&[folder, &["by-hash", "SHA256", &listed.sha256]].concat()).open() {
-                Err(error) if error.code == "not-found" => request(&path).open(),
-                opened => opened,
-            }
-        }
-        _ => request(&path).open(),
-    };
-    let (_, mut body) = opened.map_err(|error| verify::not_listed(error, listed))?;
-    let mut bytes = Vec::with_capacity(size);
-    body.read_to_end(&mut bytes).map_err(|error| verify::not_listed(error.into(), listed))?;
-    verify::same_file(&bytes, listed)?;
-    Ok(bytes)
-}
-
-fn below(settings: &Settings, segments: &[&str]) -> String {
-    let suite: Vec<&str> = settings.suite.iter().map(String::as_str).collect();
-    join(&settings.base_url.join(&["dists"]), &[suite.as_slice(), segments].concat())
-}
-
-const fn is_missing(status: u16) -> bool {
-    matches!(status, 404 | 410)
+    Ok(state.seen.clone())
 }

@@ -15,20 +15,20 @@ const CHUNK: usize = 128 * 1024;
 /// The most versions of one package that are kept.
 const MAX_VERSIONS: usize = 1000;
 
-/// The paragraphs of the packages that were asked for, by name.
-#[derive(Debug, Default)]
-pub(crate) struct Wanted<'n>(BTreeMap<&'n [u8], Vec<Paragraph>>);
+/// The paragraphs of the packages that were asked for, by name, each with the place `P` it was found at.
+#[derive(Debug)]
+pub(crate) struct Wanted<'n, P>(BTreeMap<&'n [u8], Vec<Paragraph<P>>>);
 
 /// One paragraph that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Paragraph {
+pub(crate) struct Paragraph<P> {
     /// Its fields. Bytes that are not UTF-8 were replaced.
     pub text: String,
-    /// The component whose index it stands in.
-    pub component: String,
+    /// Whose index it stands in.
+    pub place: P,
 }
 
-impl<'n> Wanted<'n> {
+impl<'n, P: Copy> Wanted<'n, P> {
     /// Nothing found yet for any of the names.
     pub(crate) fn new(names: impl IntoIterator<Item = &'n str>) -> Self {
         Self(names.into_iter().map(|name| (name.as_bytes(), Vec::new())).collect())
@@ -40,12 +40,12 @@ impl<'n> Wanted<'n> {
     }
 
     /// What was found for `name`.
-    pub(crate) fn found(&self, name: &str) -> &[Paragraph] {
+    pub(crate) fn found(&self, name: &str) -> &[Paragraph<P>] {
         self.0.get(name.as_bytes()).map_or(&[], Vec::as_slice)
     }
 
     /// Reads an index to its end and keeps the wanted paragraphs; tells how many paragraphs it had.
-    pub(crate) fn scan(&mut self, mut index: impl Read, component: &str) -> Result<usize, Problem> {
+    pub(crate) fn scan(&mut self, mut index: impl Read, place: P) -> Result<usize, Problem> {
         let separator = memmem::Finder::new(b"\n\n");
         let mut buffer = vec![0; 2 * CHUNK];
         let (mut filled, mut count) = (0, 0);
@@ -75,12 +75,12 @@ impl<'n> Wanted<'n> {
             let mut start = 0;
             while let Some(at) = separator.find(bytes.get(search_from..).unwrap_or_default()) {
                 let end = search_from + at + 1;
-                count += usize::from(self.keep(bytes.get(start..end).unwrap_or_default(), component));
+                count += usize::from(self.keep(bytes.get(start..end).unwrap_or_default(), place));
                 start = end + 1;
                 search_from = start;
             }
             if read == 0 {
-                count += usize::from(self.keep(bytes.get(start..).unwrap_or_default(), component));
+                count += usize::from(self.keep(bytes.get(start..).unwrap_or_default(), place));
                 return Ok(count);
             }
             buffer.copy_within(start..filled, 0);
@@ -89,17 +89,14 @@ impl<'n> Wanted<'n> {
     }
 
     /// Keeps the paragraph if its package is wanted; tells whether it names a package at all.
-    fn keep(&mut self, paragraph: &[u8], component: &str) -> bool {
+    fn keep(&mut self, paragraph: &[u8], place: P) -> bool {
         // Between paragraphs there may be more than one empty line.
         let paragraph = paragraph.trim_ascii_start();
         let Some(name) = package(paragraph) else { return false };
         if let Some(found) = self.0.get_mut(name)
             && found.len() < MAX_VERSIONS
         {
-            found.push(Paragraph {
-                text: String::from_utf8_lossy(paragraph).into_owned(),
-                component: component.to_owned(),
-            });
+            found.push(Paragraph { text: String::from_utf8_lossy(paragraph).into_owned(), place });
         }
         true
     }

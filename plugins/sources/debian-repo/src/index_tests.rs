@@ -13,7 +13,11 @@ impl Read for Pieces<'_> {
     }
 }
 
-fn scan<'n>(text: &[u8], names: &[&'n str], piece: usize) -> Result<(usize, Wanted<'n>), Problem> {
+fn scan<'n>(
+    text: &[u8],
+    names: &[&'n str],
+    piece: usize,
+) -> Result<(usize, Wanted<'n, &'static str>), Problem> {
     let mut wanted = Wanted::new(names.iter().copied());
     let count = wanted.scan(Pieces(text, piece), "main")?;
     Ok((count, wanted))
@@ -32,7 +36,7 @@ fn wanted_paragraphs_are_kept_wherever_the_pieces_end() {
         assert_eq!(texts("b"), ["Version: 2\npackage:  b \n"]);
         assert_eq!(texts("aa"), ["Package: aa\nVersion: 4"]);
         assert!(texts("c").is_empty() && texts("zz").is_empty());
-        assert_eq!(wanted.found("a")[0].component, "main");
+        assert_eq!(wanted.found("a")[0].place, "main");
     }
 }
 
@@ -41,7 +45,7 @@ fn indexes_add_up() {
     let mut wanted = Wanted::new(["a"]);
     wanted.scan(INDEX, "main").unwrap();
     wanted.scan(&b"Package: a\nVersion: 9\n"[..], "contrib").unwrap();
-    let components: Vec<_> = wanted.found("a").iter().map(|found| found.component.as_str()).collect();
+    let components: Vec<_> = wanted.found("a").iter().map(|found| found.place).collect();
     assert_eq!(components, ["main", "main", "contrib"]);
 }
 

@@ -2,14 +2,16 @@
 //!
 //! The Release document is verified with the operator's OpenPGP keys before a word of it is used, the
 //! index with the digest that the document lists before it is unpacked, and all packages of a batch are
-//! found in one pass.
+//! found in one pass over each suite.
 
 mod answer;
 mod archive;
 mod certificate;
 mod cleartext;
+mod config;
 mod control;
 mod day;
+mod fetch;
 mod index;
 mod keyring;
 mod problem;
@@ -25,8 +27,8 @@ mod unpack;
 mod verify;
 mod version;
 
-use settings::{Config, Settings};
-use waystation_update_source::plugin::{Error, config, now};
+use settings::Settings;
+use waystation_update_source::plugin::{self, Error, now};
 use waystation_update_source::{Answer, Context, Description, Guest, Item, Query, export};
 
 struct Plugin;
@@ -53,9 +55,9 @@ impl Guest for Plugin {
     fn releases_batch(queries: Vec<Query>) -> Result<Vec<Result<Answer, Error>>, Error> {
         // Whatever the answers depend on beside the archive: under another configuration, or read by
         // another version of this plugin, no earlier answer counts.
-        let document: serde_json::Value = config::parse()?;
+        let document: serde_json::Value = plugin::config::parse()?;
         let print = seen::fingerprint([env!("CARGO_PKG_VERSION"), &document.to_string()]);
-        let settings = Settings::try_from(config::parse::<Config>()?)?;
+        let settings = Settings::read(document)?;
         archive::ask(&settings, &print, &queries, now())
     }
 }

@@ -1,13 +1,12 @@
 //! What a validator remembers about an answer.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt;
 
-/// The state of the archive behind an answer, carried by the validator from one call to the next.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The state of one suite behind an answer, carried by the validator from one call to the next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Row", from = "Row")]
 pub(crate) struct Seen {
-    /// Fingerprint of the configuration: under another one, nothing of this counts.
-    pub settings: String,
     /// Date of the Release document.
     pub date: u64,
     /// Until when that document may be used: a mirror that says "not modified" beyond it stands still.
@@ -18,40 +17,53 @@ pub(crate) struct Seen {
     pub http: Option<String>,
 }
 
-const FORMAT: &str = "1";
+/// As it is written: every item keeps one of these per suite, so names are left out.
+type Row = (u64, Option<u64>, String, Option<String>);
+
+impl From<Row> for Seen {
+    fn from((date, good_until, indexes, http): Row) -> Self {
+        Self { date, good_until, indexes, http }
+    }
+}
+
+impl From<Seen> for Row {
+    fn from(seen: Seen) -> Self {
+        (seen.date, seen.good_until, seen.indexes, seen.http)
+    }
+}
 
 impl Seen {
-    /// Reads a validator; anything else than one of ours under the same settings is nothing.
-    pub(crate) fn parse(validator: &str, settings: &str) -> Option<Self> {
-        let mut parts = validator.splitn(6, ' ');
-        if parts.next()? != FORMAT || parts.next()? != settings {
-            return None;
-        }
-        let date = parts.next()?.parse().ok()?;
-        let good_until = match parts.next()? {
-            "-" => None,
-            until => Some(until.parse().ok()?),
-        };
-        let indexes = parts.next()?.to_owned();
-        let http = parts.next().map(str::to_owned).filter(|http| !http.is_empty());
-        Some(Self { settings: settings.to_owned(), date, good_until, indexes, http })
-    }
-
     /// Whether what was seen may still be relied on.
     pub(crate) fn current(&self, now: u64) -> bool {
         self.good_until.is_none_or(|until| until > now)
     }
 }
 
-impl fmt::Display for Seen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{FORMAT} {} {} ", self.settings, self.date)?;
-        match self.good_until {
-            Some(until) => write!(f, "{until}")?,
-            None => f.write_str("-")?,
-        }
-        write!(f, " {} {}", self.indexes, self.http.as_deref().unwrap_or_default())
-    }
+/// The state of every suite, in the order of the configuration. None: the suite could not be read and the
+/// answer was made without it.
+pub(crate) type Suites = Vec<Option<Seen>>;
+
+const FORMAT: u8 = 2;
+/// The longest validator that is given. Hosts take 4096 bytes.
+const MAX_BYTES: usize = 4000;
+
+/// Writes a validator. `settings` is the fingerprint of the configuration: under another one, nothing of this
+/// counts. What would be too long goes without the archives' own validators, which save the least.
+pub(crate) fn write(settings: &str, suites: &[Option<Seen>]) -> Option<String> {
+    let fitting = |suites: &[Option<Seen>]| {
+        let text = serde_json::to_string(&(FORMAT, settings, suites)).ok()?;
+        (text.len() <= MAX_BYTES).then_some(text)
+    };
+    let without_http = || -> Suites {
+        suites.iter().map(|seen| seen.clone().map(|seen| Seen { http: None, ..seen })).collect()
+    };
+    fitting(suites).or_else(|| fitting(&without_http()))
+}
+
+/// Reads a validator; anything else than one of ours under the same settings is nothing.
+pub(crate) fn read(validator: &str, settings: &str) -> Option<Suites> {
+    let (format, under, suites): (u8, String, Suites) = serde_json::from_str(validator).ok()?;
+    (format == FORMAT && under == settings).then_some(suites)
 }
 
 /// The first half of the SHA-256 over the parts, each with its length, in hex.
@@ -70,7 +82,6 @@ mod tests {
 
     fn seen() -> Seen {
         Seen {
-            settings: fingerprint(["a"]),
             date: 5,
             good_until: Some(9),
             indexes: fingerprint(["b"]),
@@ -81,17 +92,28 @@ mod tests {
     #[test]
     fn it_comes_back_as_it_was_under_the_same_settings() {
         let other = Seen { good_until: None, http: None, ..seen() };
-        for one in [seen(), other] {
-            assert_eq!(Seen::parse(&one.to_string(), &one.settings), Some(one.clone()));
-            assert_eq!(Seen::parse(&one.to_string(), "x"), None);
-        }
+        let suites = vec![Some(seen()), None, Some(other)];
+        let written = write("s", &suites).unwrap();
+        assert_eq!(read(&written, "s"), Some(suites));
+        assert_eq!(read(&written, "x"), None);
         assert!(seen().current(8) && !seen().current(9));
     }
 
     #[test]
+    fn long_ones_are_cut_and_not_refused() {
+        let long = Seen { http: Some("x".repeat(1000)), ..seen() };
+        let written = write("s", &vec![Some(long); 32]).unwrap();
+        let read = read(&written, "s").unwrap();
+        assert_eq!(read, vec![Some(Seen { http: None, ..seen() }); 32]);
+        assert!(written.len() <= MAX_BYTES);
+        assert_eq!(write("s", &vec![Some(seen()); 500]), None);
+    }
+
+    #[test]
     fn other_validators_are_nothing() {
-        for other in ["", "\"etag\"", "2 a 5 9 b ", "1 a x 9 b ", "1 a 5 x b ", "1 a"] {
-            assert_eq!(Seen::parse(other, "a"), None, "{other}");
+        let others = ["", "\"etag\"", "1 a 5 9 b ", r#"[1,"a",[]]"#, r#"[2,"a",[[5,9]]]"#, r#"[2,"a"]"#];
+        for other in others {
+            assert_eq!(read(other, "a"), None, "{other}");
         }
     }
 
@@ -102,8 +124,8 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in "[1 a5x-]{0,30}") {
-            let _ = Seen::parse(&text, "a");
+        fn no_text_makes_it_panic(text in r#"[\[\]",0-9anul ]{0,30}"#) {
+            let _ = read(&text, "a");
         }
     }
 }

@@ -90,13 +90,7 @@ fn without_trust_everything_is_taken() {
 }
 
 fn seen(date: u64, good_until: Option<u64>, http: Option<&str>) -> Option<Seen> {
-    Some(Seen {
-        settings: "s".to_owned(),
-        date,
-        good_until,
-        indexes: "i".to_owned(),
-        http: http.map(str::to_owned),
-    })
+    Some(Seen { date, good_until, indexes: "i".to_owned(), http: http.map(str::to_owned) })
 }
 
 #[test]

@@ -1,11 +1,9 @@
 //! Forgejo's and Gitea's document, read: the list of a repository's releases.
 
-use crate::settings::Selection;
 use serde::Deserialize;
-use waystation_listing::{Page, is_commit, short, web_url, with_signatures};
+use waystation_listing::{Entry, Page, Selection, entries, page, short, web_url};
 use waystation_update_source::plugin::Error;
-use waystation_update_source::plugin::time::parse_rfc3339;
-use waystation_update_source::{Asset, Release, version};
+use waystation_update_source::{Asset, Release};
 
 /// One entry of `GET /repos/{owner}/{repo}/releases`.
 #[derive(Deserialize)]
@@ -35,36 +33,21 @@ struct Attachment {
 
 /// A page of releases. Drafts and tags without the prefix are left out.
 pub(crate) fn releases(body: &[u8], selection: &Selection) -> Result<Page, Error> {
-    let list: Vec<ForgejoRelease> = serde_json::from_slice(body).map_err(|error| {
-        Error::bad_response(format!("the instance's list of releases is not what it should be: {error}"))
-    })?;
-    let seen = list.len();
-    let releases =
-        list.into_iter().filter(|entry| !entry.draft).filter_map(|entry| release(entry, selection));
-    Ok(Page { releases: releases.collect(), seen, next: None })
+    let list: Vec<ForgejoRelease> = entries(body, "the instance's", "releases")?;
+    Ok(page(list, |entry| release(entry, selection)))
 }
 
 fn release(entry: ForgejoRelease, selection: &Selection) -> Option<Release> {
-    let version = selection.tags.version(&entry.tag_name)?.to_owned();
-    let mut extra = Vec::new();
-    if let Some(title) = entry.name.filter(|title| !title.trim().is_empty() && *title != entry.tag_name) {
-        extra.push(("title".to_owned(), short(title.trim(), 200)));
-    }
-    if let Some(commit) = entry.target_commitish.filter(|target| is_commit(target)) {
-        extra.push(("commit".to_owned(), commit));
-    }
-    extra.push(("tag".to_owned(), entry.tag_name));
-    let assets = entry.assets.unwrap_or_default().into_iter().filter_map(asset).collect();
-    Some(Release {
-        prerelease: entry.prerelease || version::is_prerelease(&version),
-        version,
-        published_at: entry.published_at.or(entry.created_at).as_deref().and_then(parse_rfc3339),
-        withdrawn: false,
-        channel: None,
-        url: entry.html_url.as_deref().and_then(web_url),
-        assets: with_signatures(assets, &selection.assets),
-        extra,
-    })
+    let described = Entry {
+        tag: entry.tag_name,
+        title: entry.name,
+        commit: entry.target_commitish,
+        date: entry.published_at.or(entry.created_at),
+        prerelease: entry.prerelease,
+        url: entry.html_url,
+        assets: entry.assets.unwrap_or_default().into_iter().filter_map(asset).collect(),
+    };
+    if entry.draft { None } else { described.release(selection) }
 }
 
 /// The instances give no digest of what was attached, and no size (0) of what is somewhere else.
@@ -83,7 +66,6 @@ fn asset(entry: Attachment) -> Option<Asset> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use waystation_listing::{AssetRule, TagRule};
 
     /// The shape of an answer of Forgejo 11, shortened.
     const RELEASES: &str = r#"[
@@ -123,10 +105,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_narrows_it() {
-        let selection = Selection {
-            tags: TagRule::new(Some("v1.".into())),
-            assets: AssetRule::new(Some("linux")).unwrap(),
-        };
+        let selection = Selection::new(Some("v1."), Some("linux")).unwrap();
         let page = releases(RELEASES.as_bytes(), &selection).unwrap();
         assert_eq!((page.releases.len(), page.releases[0].assets.len()), (1, 1));
         assert_eq!(page.releases[0].version, "1.0");

@@ -1,5 +1,4 @@
 use super::*;
-use waystation_listing::{AssetRule, TagRule};
 
 /// The shape of an answer of `GET /repos/{owner}/{repo}/releases`, 2022-11-28, shortened.
 const RELEASES: &str = r#"[
@@ -72,10 +71,7 @@ fn a_list_of_releases() {
 
 #[test]
 fn what_is_asked_for_narrows_it() {
-    let selection = Selection {
-        tags: TagRule::new(Some("v1.".into())),
-        assets: AssetRule::new(Some(r"\.tar\.gz$")).unwrap(),
-    };
+    let selection = Selection::new(Some("v1."), Some(r"\.tar\.gz$")).unwrap();
     let page = releases(RELEASES.as_bytes(), &selection).unwrap();
     assert_eq!(page.seen, 3);
     assert_eq!(page.releases.iter().map(|release| release.version.as_str()).collect::<Vec<_>>(), ["8.2"]);

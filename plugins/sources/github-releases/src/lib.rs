@@ -7,18 +7,16 @@
 mod document;
 mod settings;
 
-use settings::{Config, Options, Selection};
-use waystation_listing::{Page, Question, Repository, Walked, newest_first, walk};
+use settings::{CREDENTIAL, Options, base};
+use waystation_listing::{Forge, ForgeConfig, Page, Question, Repository, Selection, ask};
 use waystation_update_source::plugin::http::{BaseUrl, Request, Response};
 use waystation_update_source::plugin::{Error, config};
-use waystation_update_source::{Answer, Context, Description, Guest, Item, Query, export, version};
+use waystation_update_source::{Answer, Context, Description, Guest, Item, Query, export};
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Plugin;
 
-/// The most bytes of one page. A hundred releases with a hundred files each are about that.
-const PAGE_BYTES: usize = 16 << 20;
 /// How long GitHub wants to be left alone where it does not say (its guide on rate limits).
 const PAUSE_SECONDS: u32 = 60;
 
@@ -37,18 +35,17 @@ impl Guest for Plugin {
     }
 
     fn releases(item: Item, context: Context) -> Result<Answer, Error> {
-        let config: Config = config::parse()?;
-        let base = config.base()?;
+        let config: ForgeConfig = config::parse()?;
         let options: Options = config::options(&item.options)?;
         let remote = Remote {
-            credential: &config.credential,
+            base: base(&config)?,
+            credential: config.credential(CREDENTIAL),
             page_size: options.page_size()?,
             selection: options.selection()?,
             repository: Repository::parse(&item.locator)?,
             tags: options.tags,
-            base,
         };
-        remote.ask(&Question::new(&item, &context, remote.base.as_str()))
+        ask(&remote, &Question::new(&item, &context, remote.base.as_str()))
     }
 
     fn releases_batch(_: Vec<Query>) -> Result<Vec<Result<Answer, Error>>, Error> {
@@ -68,30 +65,7 @@ struct Remote<'c> {
     page_size: u32,
 }
 
-impl Remote<'_> {
-    fn ask(&self, question: &Question) -> Result<Answer, Error> {
-        let url = self.url();
-        let response = self.known(self.request(&url).conditional(question.validator()).send()?)?;
-        if response.not_modified() {
-            return Ok(Answer::Unchanged);
-        }
-        let validator = response.validator();
-        // Tags come in no useful order: the newest may be on any page.
-        let mut walked = if self.tags {
-            let everything = question.with_limit(u32::MAX);
-            walk(&everything, &url, self.read(&response)?, |next| self.page(next))?
-        } else {
-            walk(question, &url, self.read(&response)?, |next| self.page(next))?
-        };
-        self.some(&walked)?;
-        if self.tags {
-            version::sort_newest_first(&mut walked.releases, |release| &release.version);
-        } else {
-            newest_first(&mut walked.releases);
-        }
-        Ok(question.answer(validator, walked))
-    }
-
+impl Forge for Remote<'_> {
     fn url(&self) -> String {
         let list = if self.tags { "tags" } else { "releases" };
         let url = self.base.join(&["repos", &self.repository.owner, &self.repository.name, list]);
@@ -105,48 +79,38 @@ impl Remote<'_> {
             // GitHub refuses requests without one.
             .header("user-agent", concat!("waystation-github-releases/", env!("CARGO_PKG_VERSION")))
             .credential_if_bound(self.credential)
-            .max_body(PAGE_BYTES)
     }
 
-    fn page(&self, url: &str) -> Result<Page, Error> {
-        self.read(&self.known(self.request(url).send()?)?)
-    }
-
-    fn read(&self, response: &Response) -> Result<Page, Error> {
-        let mut page = if self.tags {
+    fn page(&self, body: &[u8]) -> Result<Page, Error> {
+        if self.tags {
             let html = document::html_url(self.base.as_str(), &self.repository);
-            document::tags(&response.body, &self.selection, html.as_deref())?
-        } else {
-            document::releases(&response.body, &self.selection)?
-        };
-        page.next = response.next_link();
-        Ok(page)
+            return document::tags(body, &self.selection, html.as_deref());
+        }
+        document::releases(body, &self.selection)
     }
 
-    /// The answer, if GitHub knows the repository and lets us see it.
-    fn known(&self, response: Response) -> Result<Response, Error> {
-        if response.status == 404 {
-            return Err(Error::not_found(format!(
-                "GitHub knows no repository `{}`, or it is private and the credential `{}` does not show it",
-                self.repository, self.credential
-            )));
-        }
-        let in_words = document::is_rate_limit(response.status, &response.body);
-        response.success().map_err(|error| match error.retry_after {
-            None if in_words => Error::rate_limited(error.message, Some(PAUSE_SECONDS)),
-            _ => error,
-        })
+    fn unknown(&self) -> String {
+        format!(
+            "GitHub knows no repository `{}`, or it is private and the credential `{}` does not show it",
+            self.repository, self.credential
+        )
     }
 
-    /// Refuses a repository in which there is nothing at all: that is a wrong setting, not an empty answer.
-    fn some(&self, walked: &Walked) -> Result<(), Error> {
-        match (walked.seen, self.tags) {
-            (0, false) => Err(Error::not_found(format!(
-                "`{}` has published no releases; if it has tags, set the option `tags = true`",
-                self.repository
-            ))),
-            (0, true) => Err(Error::not_found(format!("`{}` has no tags", self.repository))),
-            _ => Ok(()),
+    fn empty(&self) -> String {
+        if self.tags {
+            return format!("`{}` has no tags", self.repository);
         }
+        format!(
+            "`{}` has published no releases; if it has tags, set the option `tags = true`",
+            self.repository
+        )
+    }
+
+    fn unordered(&self) -> bool {
+        self.tags
+    }
+
+    fn pause(&self, refusal: &Response) -> Option<u32> {
+        document::is_rate_limit(refusal.status, &refusal.body).then_some(PAUSE_SECONDS)
     }
 }

@@ -1,39 +1,23 @@
 //! What an operator sets, for the plugin and for an item.
 
 use serde::Deserialize;
-use waystation_listing::{AssetRule, TagRule};
+use waystation_listing::{ForgeConfig, Selection, page_size};
 use waystation_update_source::plugin::Error;
 use waystation_update_source::plugin::http::BaseUrl;
 
-/// The plugin's configuration.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Config {
-    #[serde(default = "public")]
-    base_url: String,
-    #[serde(default = "token")]
-    pub(crate) credential: String,
-}
+const PUBLIC: &str = "https://api.github.com";
+/// The credential, where the configuration names no other.
+pub(crate) const CREDENTIAL: &str = "github-token";
 
-fn public() -> String {
-    "https://api.github.com".to_owned()
-}
-
-fn token() -> String {
-    "github-token".to_owned()
-}
-
-impl Config {
-    /// The address, if it is one. The pages that people read are mistaken for it often enough to say so.
-    pub(crate) fn base(&self) -> Result<BaseUrl, Error> {
-        let base = BaseUrl::parse(&self.base_url)?;
-        if base.as_str() == "https://github.com" {
-            return Err(Error::bad_config(
-                "`base_url` is that of the pages people read; write `https://api.github.com`, or leave it out",
-            ));
-        }
-        Ok(base)
+/// The interface's address. The pages that people read are mistaken for it often enough to say so.
+pub(crate) fn base(config: &ForgeConfig) -> Result<BaseUrl, Error> {
+    let base = config.base(PUBLIC)?;
+    if base.as_str() == "https://github.com" {
+        return Err(Error::bad_config(
+            "`base_url` is that of the pages people read; write `https://api.github.com`, or leave it out",
+        ));
     }
+    Ok(base)
 }
 
 /// An item's options.
@@ -52,28 +36,17 @@ impl Default for Options {
     }
 }
 
-/// Which tags and files of a repository count.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Selection {
-    pub(crate) tags: TagRule,
-    pub(crate) assets: AssetRule,
-}
-
 impl Options {
-    /// The rules that the options make.
-    pub(crate) fn selection(&self) -> Result<Selection, Error> {
-        let assets = AssetRule::new(self.asset_pattern.as_deref())?;
-        Ok(Selection { tags: TagRule::new(self.tag_prefix.clone()), assets })
-    }
-
     /// How many entries to ask for at once. Tags come in no useful order and are small: as many as GitHub
     /// gives.
     pub(crate) fn page_size(&self) -> Result<u32, Error> {
-        match self.page_size {
-            _ if self.tags => Ok(100),
-            size @ 1..=100 => Ok(size),
-            other => Err(Error::bad_input(format!("the option `page_size` is {other}; it can be 1 to 100"))),
-        }
+        const MOST: u32 = 100;
+        if self.tags { Ok(MOST) } else { page_size(self.page_size, MOST) }
+    }
+
+    /// Which tags and files count.
+    pub(crate) fn selection(&self) -> Result<Selection, Error> {
+        Selection::new(self.tag_prefix.as_deref(), self.asset_pattern.as_deref())
     }
 }
 
@@ -84,51 +57,28 @@ mod tests {
 
     #[test]
     fn defaults() {
-        let config: Config = serde_json::from_str("{}").unwrap();
-        assert_eq!(
-            (config.base().unwrap().as_str(), config.credential.as_str()),
-            ("https://api.github.com", "github-token")
-        );
+        assert_eq!(base(&ForgeConfig::default()).unwrap().as_str(), PUBLIC);
         assert_eq!(options::<Options>("").unwrap().page_size().unwrap(), 30);
         assert_eq!(options::<Options>(r#"{"tags":true}"#).unwrap().page_size().unwrap(), 100);
     }
 
     #[test]
     fn bad_addresses_are_refused() {
-        for bad in
-            ["", "github.com", "https://github.com/", "https://t:x@api.github.com", "https://a.example/?x"]
-        {
-            let config = Config { base_url: bad.into(), credential: token() };
-            assert_eq!(config.base().unwrap_err().code, "bad-config", "{bad}");
+        for bad in ["github.com", "https://github.com/", "https://a.example/?x"] {
+            let config = serde_json::from_value(serde_json::json!({ "base_url": bad })).unwrap();
+            assert_eq!(base(&config).unwrap_err().code, "bad-config", "{bad}");
         }
     }
 
     #[test]
     fn unknown_keys_and_values_out_of_range_are_refused() {
-        assert!(serde_json::from_str::<Config>(r#"{"token":"x"}"#).is_err());
-        for bad in [r#"{"prefix":"v"}"#, r#"{"page_size":-1}"#, r#"{"tags":1}"#, "{"] {
+        for bad in [r#"{"prefix":"v"}"#, r#"{"page_size":"20"}"#, "{"] {
             assert_eq!(options::<Options>(bad).unwrap_err().code, "bad-input", "{bad}");
         }
         for bad in [r#"{"page_size":0}"#, r#"{"page_size":101}"#] {
             assert_eq!(options::<Options>(bad).unwrap().page_size().unwrap_err().code, "bad-input", "{bad}");
         }
-        assert_eq!(
-            options::<Options>(r#"{"asset_pattern":"["}"#).unwrap().selection().unwrap_err().code,
-            "bad-input"
-        );
-    }
-
-    #[test]
-    fn schemas_name_the_same_keys() {
-        for (schema, keys) in [
-            (include_str!("config.schema.json"), &["base_url", "credential"][..]),
-            (include_str!("options.schema.json"), &["asset_pattern", "page_size", "tag_prefix", "tags"]),
-        ] {
-            let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
-            let named: Vec<_> =
-                schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-            assert_eq!(named, keys);
-            assert_eq!(schema["additionalProperties"], false);
-        }
+        let pattern: Options = options(r#"{"asset_pattern":"["}"#).unwrap();
+        assert_eq!(pattern.selection().unwrap_err().code, "bad-input");
     }
 }

@@ -1,12 +1,10 @@
 //! GitLab's document, read: the list of a project's releases.
 
-use crate::settings::Selection;
 use serde::Deserialize;
-use waystation_listing::{Page, is_commit, short, web_url, with_signatures};
+use waystation_listing::{Entry, Page, Selection, entries, page, short, web_url};
 use waystation_update_source::plugin::Error;
 use waystation_update_source::plugin::http::url::decode;
-use waystation_update_source::plugin::time::parse_rfc3339;
-use waystation_update_source::{Asset, Release, version};
+use waystation_update_source::{Asset, Release};
 
 /// One entry of `GET /projects/:id/releases`.
 #[derive(Deserialize)]
@@ -56,41 +54,28 @@ struct Links {
     page: Option<String>,
 }
 
-/// A page of releases. Tags without the prefix, and links to runbooks and images, are left out.
+/// A page of releases. Tags without the prefix, and links to runbooks and images, are left out; so are the
+/// archives of the source, unless `sources` are wanted.
 ///
 /// A release dated into the future ("upcoming") counts as a pre-release.
-pub(crate) fn releases(body: &[u8], selection: &Selection) -> Result<Page, Error> {
-    let list: Vec<GitlabRelease> = serde_json::from_slice(body).map_err(|error| {
-        Error::bad_response(format!("GitLab's list of releases is not what it should be: {error}"))
-    })?;
-    let seen = list.len();
-    let releases = list.into_iter().filter_map(|entry| release(entry, selection)).collect();
-    Ok(Page { releases, seen, next: None })
+pub(crate) fn releases(body: &[u8], selection: &Selection, sources: bool) -> Result<Page, Error> {
+    let list: Vec<GitlabRelease> = entries(body, "GitLab's", "releases")?;
+    Ok(page(list, |entry| release(entry, selection, sources)))
 }
 
-fn release(entry: GitlabRelease, selection: &Selection) -> Option<Release> {
-    let version = selection.tags.version(&entry.tag_name)?.to_owned();
-    let mut extra = Vec::new();
-    if let Some(title) = entry.name.filter(|title| !title.trim().is_empty() && *title != entry.tag_name) {
-        extra.push(("title".to_owned(), short(title.trim(), 200)));
+fn release(entry: GitlabRelease, selection: &Selection, sources: bool) -> Option<Release> {
+    let files = entry.assets.unwrap_or_default();
+    let archives = files.sources.into_iter().filter(|_| sources).filter_map(source);
+    Entry {
+        tag: entry.tag_name,
+        title: entry.name,
+        commit: entry.commit.map(|commit| commit.id),
+        date: entry.released_at.or(entry.created_at),
+        prerelease: entry.upcoming_release,
+        url: entry.links.and_then(|links| links.page),
+        assets: files.links.into_iter().filter_map(link).chain(archives).collect(),
     }
-    if let Some(commit) = entry.commit.filter(|commit| is_commit(&commit.id)) {
-        extra.push(("commit".to_owned(), commit.id));
-    }
-    extra.push(("tag".to_owned(), entry.tag_name));
-    let Assets { sources, links } = entry.assets.unwrap_or_default();
-    let sources = sources.into_iter().filter(|_| selection.sources).filter_map(source);
-    let assets = links.into_iter().filter_map(link).chain(sources).collect();
-    Some(Release {
-        prerelease: entry.upcoming_release || version::is_prerelease(&version),
-        version,
-        published_at: entry.released_at.or(entry.created_at).as_deref().and_then(parse_rfc3339),
-        withdrawn: false,
-        channel: None,
-        url: entry.links.and_then(|links| links.page).as_deref().and_then(web_url),
-        assets: with_signatures(assets, &selection.assets),
-        extra,
-    })
+    .release(selection)
 }
 
 /// A link that somebody put there: a file of ours or anybody's. GitLab knows neither size nor digest.
@@ -121,7 +106,6 @@ fn asset(name: String, url: String, kind: &str) -> Asset {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use waystation_listing::{AssetRule, TagRule};
 
     /// The shape of an answer of GitLab 17, shortened.
     const RELEASES: &str = r#"[
@@ -153,13 +137,13 @@ mod tests {
       }
     ]"#;
 
-    fn all() -> Selection {
-        Selection { sources: true, ..Selection::default() }
+    fn all(body: &[u8]) -> Result<Page, Error> {
+        releases(body, &Selection::default(), true)
     }
 
     #[test]
     fn a_list_of_releases() {
-        let page = releases(RELEASES.as_bytes(), &all()).unwrap();
+        let page = all(RELEASES.as_bytes()).unwrap();
         let [upcoming, stable] = page.releases.as_slice() else { panic!("{:?}", page.releases) };
         assert_eq!((upcoming.version.as_str(), upcoming.prerelease), ("0.3.0", true));
         assert_eq!((stable.version.as_str(), stable.prerelease), ("0.2.0", false));
@@ -179,19 +163,14 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_narrows_it() {
-        let selection = Selection {
-            tags: TagRule::new(Some("v0.2".into())),
-            assets: AssetRule::new(Some("amd64$")).unwrap(),
-            sources: false,
-        };
-        let page = releases(RELEASES.as_bytes(), &selection).unwrap();
+        let selection = Selection::new(Some("v0.2"), Some("amd64$")).unwrap();
+        let page = releases(RELEASES.as_bytes(), &selection, false).unwrap();
         assert_eq!((page.seen, page.releases.len(), page.releases[0].assets.len()), (2, 1, 1));
     }
 
     #[test]
     fn guests_see_less() {
-        let page =
-            releases(br#"[{"tag_name":"1.0-beta1","name":null,"assets":{"count":0}}]"#, &all()).unwrap();
+        let page = all(br#"[{"tag_name":"1.0-beta1","name":null,"assets":{"count":0}}]"#).unwrap();
         let release = &page.releases[0];
         assert_eq!((release.prerelease, release.published_at, release.assets.len()), (true, None, 0));
     }
@@ -207,7 +186,7 @@ mod tests {
             r#"[{"tag_name":"1","assets":7}]"#,
             "[[",
         ] {
-            assert_eq!(releases(bad.as_bytes(), &all()).unwrap_err().code, "bad-response", "{bad}");
+            assert_eq!(all(bad.as_bytes()).unwrap_err().code, "bad-response", "{bad}");
         }
     }
 
@@ -219,7 +198,7 @@ mod tests {
             "links":[{"name":"a","url":"ftp://a.example/a","link_type":"other"},
                      {"name":"b\n","url":"https://a.example/b","direct_asset_url":"//evil.example/b"}]}},
             {"tag_name":"\u0000"}]"#;
-        let page = releases(body.as_bytes(), &all()).unwrap();
+        let page = all(body.as_bytes()).unwrap();
         let [release] = page.releases.as_slice() else { panic!("{:?}", page.releases) };
         assert_eq!((release.url.as_ref(), release.extra.len()), (None, 1));
         let shown: Vec<_> =
@@ -230,10 +209,10 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_document_makes_it_panic(bytes: Vec<u8>, text in ".*", url in "https?://.*") {
-            let _ = releases(&bytes, &all());
+            let _ = all(&bytes);
             let body = serde_json::json!([{ "tag_name": text, "name": text, "released_at": text, "_links": { "self": text },
                 "assets": { "sources": [{ "url": url }, { "url": text }], "links": [{ "name": text, "url": url, "link_type": text }] } }]);
-            releases(body.to_string().as_bytes(), &all()).unwrap();
+            all(body.to_string().as_bytes()).unwrap();
         }
     }
 }

@@ -7,18 +7,15 @@
 mod document;
 mod settings;
 
-use settings::{Config, Options, Selection};
-use waystation_listing::{Page, Project, Question, newest_first, walk};
-use waystation_update_source::plugin::http::{BaseUrl, Request, Response};
+use settings::{CREDENTIAL, Options, base};
+use waystation_listing::{Forge, ForgeConfig, Page, Project, Question, Selection, ask};
+use waystation_update_source::plugin::http::{BaseUrl, Request};
 use waystation_update_source::plugin::{Error, config};
 use waystation_update_source::{Answer, Context, Description, Guest, Item, Query, export};
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Plugin;
-
-/// The most bytes of one page.
-const PAGE_BYTES: usize = 16 << 20;
 
 impl Guest for Plugin {
     fn describe() -> Result<Description, Error> {
@@ -35,17 +32,17 @@ impl Guest for Plugin {
     }
 
     fn releases(item: Item, context: Context) -> Result<Answer, Error> {
-        let config: Config = config::parse()?;
-        let base = config.base()?;
+        let config: ForgeConfig = config::parse()?;
         let options: Options = config::options(&item.options)?;
         let remote = Remote {
-            credential: &config.credential,
+            base: base(&config)?,
+            credential: config.credential(CREDENTIAL),
             page_size: options.page_size()?,
             selection: options.selection()?,
+            sources: options.sources,
             project: Project::parse(&item.locator)?,
-            base,
         };
-        remote.ask(&Question::new(&item, &context, remote.base.as_str()))
+        ask(&remote, &Question::new(&item, &context, remote.base.as_str()))
     }
 
     fn releases_batch(_: Vec<Query>) -> Result<Vec<Result<Answer, Error>>, Error> {
@@ -61,26 +58,11 @@ struct Remote<'c> {
     credential: &'c str,
     project: Project,
     selection: Selection,
+    sources: bool,
     page_size: u32,
 }
 
-impl Remote<'_> {
-    fn ask(&self, question: &Question) -> Result<Answer, Error> {
-        let url = self.url();
-        let response = self.known(self.request(&url).conditional(question.validator()).send()?)?;
-        if response.not_modified() {
-            return Ok(Answer::Unchanged);
-        }
-        let validator = response.validator();
-        let mut walked = walk(question, &url, self.read(&response)?, |next| self.page(next))?;
-        // Nothing at all is a wrong setting, not an empty answer.
-        if walked.seen == 0 {
-            return Err(Error::not_found(format!("`{}` has published no releases", self.project)));
-        }
-        newest_first(&mut walked.releases);
-        Ok(question.answer(validator, walked))
-    }
-
+impl Forge for Remote<'_> {
     fn url(&self) -> String {
         // The whole path is one segment: its slashes are encoded.
         let url = self.base.join(&["api", "v4", "projects", self.project.path(), "releases"]);
@@ -92,26 +74,20 @@ impl Remote<'_> {
             .header("accept", "application/json")
             .header("user-agent", concat!("waystation-gitlab-releases/", env!("CARGO_PKG_VERSION")))
             .credential_if_bound(self.credential)
-            .max_body(PAGE_BYTES)
     }
 
-    fn page(&self, url: &str) -> Result<Page, Error> {
-        self.read(&self.known(self.request(url).send()?)?)
+    fn page(&self, body: &[u8]) -> Result<Page, Error> {
+        document::releases(body, &self.selection, self.sources)
     }
 
-    fn read(&self, response: &Response) -> Result<Page, Error> {
-        let page = document::releases(&response.body, &self.selection)?;
-        Ok(Page { next: response.next_link(), ..page })
+    fn unknown(&self) -> String {
+        format!(
+            "{} knows no project `{}`, or it is private and the credential `{}` does not show it",
+            self.base, self.project, self.credential
+        )
     }
 
-    /// The answer, if the instance knows the project and lets us see it.
-    fn known(&self, response: Response) -> Result<Response, Error> {
-        if response.status == 404 {
-            return Err(Error::not_found(format!(
-                "{} knows no project `{}`, or it is private and the credential `{}` does not show it",
-                self.base, self.project, self.credential
-            )));
-        }
-        response.success()
+    fn empty(&self) -> String {
+        format!("`{}` has published no releases", self.project)
     }
 }

@@ -1,39 +1,17 @@
 //! What an operator sets, for the plugin and for an item.
 
 use serde::Deserialize;
-use waystation_listing::{AssetRule, TagRule};
+use waystation_listing::{ForgeConfig, Selection, page_size};
 use waystation_update_source::plugin::Error;
 use waystation_update_source::plugin::http::BaseUrl;
 
-/// The plugin's configuration.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Config {
-    #[serde(default = "public")]
-    base_url: String,
-    #[serde(default = "token")]
-    pub(crate) credential: String,
-}
+const PUBLIC: &str = "https://gitlab.com";
+/// The credential, where the configuration names no other.
+pub(crate) const CREDENTIAL: &str = "gitlab-token";
 
-fn public() -> String {
-    "https://gitlab.com".to_owned()
-}
-
-fn token() -> String {
-    "gitlab-token".to_owned()
-}
-
-impl Config {
-    /// The instance's address, if it is one.
-    pub(crate) fn base(&self) -> Result<BaseUrl, Error> {
-        let base = BaseUrl::parse(&self.base_url)?;
-        if base.as_str().ends_with("/api/v4") {
-            return Err(Error::bad_config(
-                "`base_url` ends in `/api/v4`; write the instance's address without it",
-            ));
-        }
-        Ok(base)
-    }
+/// The instance's address.
+pub(crate) fn base(config: &ForgeConfig) -> Result<BaseUrl, Error> {
+    config.instance(PUBLIC, "/api/v4")
 }
 
 /// An item's options.
@@ -42,7 +20,7 @@ impl Config {
 pub(crate) struct Options {
     tag_prefix: Option<String>,
     asset_pattern: Option<String>,
-    sources: bool,
+    pub(crate) sources: bool,
     page_size: u32,
 }
 
@@ -52,27 +30,15 @@ impl Default for Options {
     }
 }
 
-/// Which tags and files of a project count.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Selection {
-    pub(crate) tags: TagRule,
-    pub(crate) assets: AssetRule,
-    pub(crate) sources: bool,
-}
-
 impl Options {
-    /// The rules that the options make.
-    pub(crate) fn selection(&self) -> Result<Selection, Error> {
-        let assets = AssetRule::new(self.asset_pattern.as_deref())?;
-        Ok(Selection { tags: TagRule::new(self.tag_prefix.clone()), assets, sources: self.sources })
-    }
-
     /// How many releases to ask for at once.
     pub(crate) fn page_size(&self) -> Result<u32, Error> {
-        match self.page_size {
-            size @ 1..=100 => Ok(size),
-            other => Err(Error::bad_input(format!("the option `page_size` is {other}; it can be 1 to 100"))),
-        }
+        page_size(self.page_size, 100)
+    }
+
+    /// Which tags and files count.
+    pub(crate) fn selection(&self) -> Result<Selection, Error> {
+        Selection::new(self.tag_prefix.as_deref(), self.asset_pattern.as_deref())
     }
 }
 
@@ -83,50 +49,20 @@ mod tests {
 
     #[test]
     fn defaults() {
-        let config: Config = serde_json::from_str("{}").unwrap();
-        assert_eq!(
-            (config.base().unwrap().as_str(), config.credential.as_str()),
-            ("https://gitlab.com", "gitlab-token")
-        );
-        assert_eq!(options::<Options>("").unwrap().page_size().unwrap(), 20);
-    }
-
-    #[test]
-    fn bad_addresses_are_refused() {
-        for bad in ["", "git.example.org", "https://git.example.org/api/v4/", "https://t:x@git.example.org"] {
-            let config = Config { base_url: bad.into(), credential: token() };
-            assert_eq!(config.base().unwrap_err().code, "bad-config", "{bad}");
-        }
-        let config = Config { base_url: "https://example.org/git/".into(), credential: token() };
-        assert_eq!(config.base().unwrap().as_str(), "https://example.org/git");
+        assert_eq!(base(&ForgeConfig::default()).unwrap().as_str(), PUBLIC);
+        let options = options::<Options>("").unwrap();
+        assert_eq!((options.page_size().unwrap(), options.sources), (20, true));
     }
 
     #[test]
     fn unknown_keys_and_values_out_of_range_are_refused() {
-        assert!(serde_json::from_str::<Config>(r#"{"token":"x"}"#).is_err());
         for bad in [r#"{"prefix":"v"}"#, r#"{"page_size":"20"}"#, "{"] {
             assert_eq!(options::<Options>(bad).unwrap_err().code, "bad-input", "{bad}");
         }
         for bad in [r#"{"page_size":0}"#, r#"{"page_size":101}"#] {
             assert_eq!(options::<Options>(bad).unwrap().page_size().unwrap_err().code, "bad-input", "{bad}");
         }
-        assert_eq!(
-            options::<Options>(r#"{"asset_pattern":"["}"#).unwrap().selection().unwrap_err().code,
-            "bad-input"
-        );
-    }
-
-    #[test]
-    fn schemas_name_the_same_keys() {
-        for (schema, keys) in [
-            (include_str!("config.schema.json"), &["base_url", "credential"][..]),
-            (include_str!("options.schema.json"), &["asset_pattern", "page_size", "sources", "tag_prefix"]),
-        ] {
-            let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
-            let named: Vec<_> =
-                schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-            assert_eq!(named, keys);
-            assert_eq!(schema["additionalProperties"], false);
-        }
+        let pattern: Options = options(r#"{"asset_pattern":"["}"#).unwrap();
+        assert_eq!(pattern.selection().unwrap_err().code, "bad-input");
     }
 }

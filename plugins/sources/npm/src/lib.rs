@@ -6,6 +6,7 @@ mod packument;
 mod release;
 mod settings;
 
+use waystation_listing::registry_error;
 use waystation_update_source::plugin::http::Request;
 use waystation_update_source::plugin::{Error, config};
 use waystation_update_source::{
@@ -66,36 +67,22 @@ impl Guest for Plugin {
     }
 }
 
-fn explain(mut error: Error, name: &PackageName) -> Error {
-    match error.code.as_str() {
-        "not-found" => {
-            error.message = format!("the registry has no package `{name}`, or shows it only to a token");
-        }
-        "unauthorized" => {
-            error
-                .message
-                .push_str(&format!("; bind a credential named `{CREDENTIAL}` to the registry's origin"));
-        }
-        _ => {}
-    }
-    error
+fn explain(error: Error, name: &PackageName) -> Error {
+    registry_error(error, CREDENTIAL, || {
+        format!("the registry has no package `{name}`, or shows it only to a token")
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use waystation_update_source::manifest;
 
     #[test]
     fn the_description_fits_the_manifest() {
         let manifest = include_str!("../plugin.toml");
-        let description = Plugin::describe().unwrap();
-        assert!(manifest.contains(&format!("name = \"{}\"", description.name)));
-        assert!(manifest.contains(&format!("version = \"{}\"", description.version)));
+        assert_eq!(manifest::fits(&Plugin::describe().unwrap(), manifest), Ok(()));
         assert!(manifest.contains(&format!("names = [\"{CREDENTIAL}\"]")));
-        for schema in [description.config_schema, description.options_schema] {
-            let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
-            assert_eq!(schema["additionalProperties"], false);
-        }
     }
 
     #[test]

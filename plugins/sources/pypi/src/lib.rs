@@ -8,6 +8,7 @@ mod name;
 mod release;
 mod settings;
 
+use waystation_listing::registry_error;
 use waystation_update_source::plugin::http::{BodyReader, Request, Response};
 use waystation_update_source::plugin::{Error, config, log};
 use waystation_update_source::{
@@ -95,36 +96,20 @@ fn read(api: Api, answer: &Response, content: BodyReader) -> Result<Project, Err
     }
 }
 
-fn explain(mut error: Error, name: &ProjectName) -> Error {
-    match error.code.as_str() {
-        "not-found" => {
-            error.message = format!("the index has no project `{}`", name.normalized());
-        }
-        "unauthorized" => {
-            error
-                .message
-                .push_str(&format!("; bind a credential named `{CREDENTIAL}` to the index's origin"));
-        }
-        _ => {}
-    }
-    error
+fn explain(error: Error, name: &ProjectName) -> Error {
+    registry_error(error, CREDENTIAL, || format!("the index has no project `{}`", name.normalized()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use waystation_update_source::manifest;
 
     #[test]
     fn the_description_fits_the_manifest() {
         let manifest = include_str!("../plugin.toml");
-        let description = Plugin::describe().unwrap();
-        assert!(manifest.contains(&format!("name = \"{}\"", description.name)));
-        assert!(manifest.contains(&format!("version = \"{}\"", description.version)));
+        assert_eq!(manifest::fits(&Plugin::describe().unwrap(), manifest), Ok(()));
         assert!(manifest.contains(&format!("names = [\"{CREDENTIAL}\"]")));
-        for schema in [description.config_schema, description.options_schema] {
-            let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
-            assert_eq!(schema["additionalProperties"], false);
-        }
     }
 
     #[test]

@@ -33,6 +33,23 @@ pub mod bindings;
 pub use bindings::exports::waystation::notifier::delivery::{Description, Guest, Message, Receipt};
 pub use waystation_plugin as plugin;
 
+/// The message that tests a channel.
+#[must_use]
+pub fn test_message(now: u64) -> Message {
+    Message {
+        id: format!("test-{now}"),
+        event: "waystation.test".into(),
+        severity: "info".into(),
+        title: "Test from Waystation".into(),
+        body: "Somebody tested this channel. There is nothing to do.".into(),
+        url: None,
+        occurred_at: now,
+        attempt: 1,
+        data: String::new(),
+        extra: vec![],
+    }
+}
+
 /// Makes a type that implements [`Guest`] the plugin. Once per plugin, at the top of its crate.
 ///
 /// Native builds, which exist for unit tests, only check the implementation.

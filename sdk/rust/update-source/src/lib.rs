@@ -36,6 +36,7 @@
 #[doc(hidden)]
 pub mod bindings;
 pub mod listing;
+pub mod manifest;
 pub mod validator;
 pub mod version;
 

@@ -23,21 +23,30 @@ pub(super) async fn write(up: &Up, clients: &[Client], notes: &mut Vec<String>) 
                 .code("io")
                 .hint("build the plugins with `cargo xtask plugins`")
         })?;
-        let mut grant = json!({ "origin": client.registry.origin().ascii_serialization() });
-        let special = special_addresses(&client.registry).await;
-        if !special.is_empty() {
-            opened = true;
-            let shown: Vec<String> = special.iter().map(ToString::to_string).collect();
-            notes.push(format!(
-                "{} resolves to {}, which is not public; {} trusts it, so `{}` may reach it, too",
-                client.registry.host_str().unwrap_or_default(),
-                shown.join(", "),
-                client.manager,
-                client.plugin
-            ));
-            grant["addresses"] = json!(shown);
+        let mut grants = Map::new();
+        for registry in &client.registries {
+            let origin = registry.origin().ascii_serialization();
+            if grants.contains_key(&origin) {
+                continue;
+            }
+            let mut grant = json!({ "origin": origin });
+            let special = special_addresses(registry).await;
+            if !special.is_empty() {
+                opened = true;
+                let shown: Vec<String> = special.iter().map(ToString::to_string).collect();
+                notes.push(format!(
+                    "{} resolves to {}, which is not public; {} trusts it, so `{}` may reach it, too",
+                    registry.host_str().unwrap_or_default(),
+                    shown.join(", "),
+                    client.manager,
+                    client.plugin
+                ));
+                grant["addresses"] = json!(shown);
+            }
+            grants.insert(origin, grant);
         }
-        let plugin = json!({ "file": file, "config": client.config, "grants": { "http": [grant] } });
+        let grants: Vec<Value> = grants.into_iter().map(|(_, grant)| grant).collect();
+        let plugin = json!({ "file": file, "config": client.config, "grants": { "http": grants } });
         plugins.insert(client.plugin.to_owned(), plugin);
     }
     let data = std::path::absolute(&up.data).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;

@@ -4,50 +4,53 @@ use std::io::{self, Read};
 
 use serde::de::DeserializeOwned;
 
-use super::{Headers, Method, transport};
+use super::gunzip::Gunzip;
+use super::pieces::Pieces;
+use super::{Headers, Method};
 use crate::Error;
-use crate::bindings::wasi::http::types::{self as wasi, IncomingBody, IncomingResponse};
-use crate::bindings::wasi::io::streams::{InputStream, StreamError};
+use crate::bindings::wasi::http::types::IncomingResponse;
 
-/// What one host call gives at most.
-const READ_AT_ONCE: u64 = 64 << 10;
 /// What a parser sees at a time.
 const BUFFER: usize = 16 << 10;
+/// What is unpacked at a time.
+const UNPACK_AT_ONCE: usize = 64 << 10;
 
-/// The content of an answer as a reader; over the request's limit it fails with `too-large`.
+/// The content of an answer as a reader, unpacked; over the request's limit it fails with `too-large`.
 ///
 /// Its errors hold an [`Error`]; `?` in a function that returns one takes it out again.
 #[derive(Debug)]
 pub struct BodyReader {
-    // Children before their parents: that is the order in which the host wants them dropped.
-    stream: Option<InputStream>,
-    _body: IncomingBody,
-    _response: IncomingResponse,
+    source: Source,
     piece: io::Cursor<Vec<u8>>,
     budget: Budget,
     expected: Option<usize>,
 }
 
+#[derive(Debug)]
+enum Source {
+    Plain(Pieces),
+    /// Of what is packed, no more is taken than may come out: packed content that unpacks to nothing ends, too.
+    Gzip(Gunzip<io::Take<Pieces>>),
+}
+
 impl BodyReader {
+    /// `gzip`: whether the content is packed so.
     pub(super) fn new(
         response: IncomingResponse,
         method: &Method,
         headers: &Headers,
+        gzip: bool,
         max: usize,
         place: String,
     ) -> Result<Self, Error> {
-        let taken = |()| Error::internal("the answer's content was taken twice");
-        let body = response.consume().map_err(taken)?;
-        let stream = body.stream().map_err(taken)?;
+        let pieces = Pieces::new(response, place.clone())?;
         let length = headers.get("content-length").and_then(|length| length.trim().parse::<usize>().ok());
-        let expected = length.filter(|_| *method != Method::Head);
+        let most = u64::try_from(max).unwrap_or(u64::MAX);
         Ok(Self {
-            stream: Some(stream),
-            _body: body,
-            _response: response,
+            source: if gzip { Source::Gzip(Gunzip::new(pieces.take(most))) } else { Source::Plain(pieces) },
             piece: io::Cursor::new(Vec::new()),
             budget: Budget { left: max, max, place },
-            expected,
+            expected: length.filter(|_| *method != Method::Head),
         })
     }
 
@@ -107,25 +110,19 @@ impl BodyReader {
     }
 
     fn next_piece(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        loop {
-            let Some(stream) = &self.stream else { return Ok(None) };
-            match stream.blocking_read(READ_AT_ONCE) {
-                Ok(piece) if piece.is_empty() => {}
-                Ok(piece) => {
-                    self.budget.spend(piece.len())?;
-                    return Ok(Some(piece));
-                }
-                Err(StreamError::Closed) => self.stream = None,
-                Err(StreamError::LastOperationFailed(error)) => {
-                    self.stream = None;
-                    let place = &self.budget.place;
-                    return Err(wasi::http_error_code(&error).map_or_else(
-                        || Error::unreachable(format!("{place}: the answer broke off")),
-                        |code| transport::error(code, place),
-                    ));
-                }
+        let piece = match &mut self.source {
+            Source::Plain(pieces) => pieces.next()?,
+            Source::Gzip(unpacked) => {
+                let mut piece = vec![0; UNPACK_AT_ONCE];
+                let count = unpacked.read(&mut piece)?;
+                piece.truncate(count);
+                Some(piece).filter(|piece| !piece.is_empty())
             }
+        };
+        if let Some(piece) = &piece {
+            self.budget.spend(piece.len())?;
         }
+        Ok(piece)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sends a request through the host, hop by hop.
 
 use super::url::Url;
-use super::{BodyReader, Headers, Method, Request, Response, redirect, transport};
+use super::{BodyReader, Headers, Method, Request, Response, gunzip, redirect, transport};
 use crate::Error;
 use crate::bindings::wasi::http::outgoing_handler;
 use crate::bindings::wasi::http::types as wasi;
@@ -17,17 +17,23 @@ pub(super) fn run(request: Request) -> Result<(Response, BodyReader), Error> {
     }
     let mut url = Url::parse(&request.url)?;
     let Request { mut method, mut headers, mut body, max_body, redirects, .. } = request;
-    for (name, value) in [("user-agent", USER_AGENT), ("accept", "*/*")] {
+    // Whoever sets the field gets the content as it comes.
+    let unpack = method == Method::Get && headers.get("accept-encoding").is_none();
+    for (name, value) in [("user-agent", USER_AGENT), ("accept", "*/*")]
+        .into_iter()
+        .chain(unpack.then_some(("accept-encoding", "gzip")))
+    {
         if headers.get(name).is_none() {
             headers.push(name, value);
         }
     }
     let mut hops = 0;
     loop {
-        let (status, answered, content) = once(&method, &url, &headers, body.as_deref())?;
+        let (status, mut answered, content) = once(&method, &url, &headers, body.as_deref())?;
         let next = if redirects == 0 { None } else { redirect::next(status, &answered, &url, &method)? };
         let Some(next) = next else {
-            let reader = BodyReader::new(content, &method, &answered, max_body, url.shown())?;
+            let gzip = unpack && gunzip::packed(&mut answered, &url.shown())?;
+            let reader = BodyReader::new(content, &method, &answered, gzip, max_body, url.shown())?;
             let response = Response { status, headers: answered, url: url.to_string(), body: Vec::new() };
             return Ok((response, reader));
         };

@@ -16,13 +16,18 @@
 //! # Ok(()) }
 //! ```
 //!
+//! `GET` asks for content packed with gzip and unpacks it; limits count what comes out. A request that sets
+//! `accept-encoding` itself gets the content as it is sent.
+//!
 //! Everything that decides is in pure modules ([`url`], [`link`], [`status`], [`redirect`],
-//! [`validator`]); `exchange` and `body` alone talk to the host.
+//! [`validator`]); `exchange` and `pieces` alone talk to the host.
 
 mod body;
 mod exchange;
+mod gunzip;
 mod headers;
 pub mod link;
+mod pieces;
 pub mod redirect;
 mod request;
 mod response;

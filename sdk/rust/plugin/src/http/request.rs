@@ -130,7 +130,7 @@ impl Request {
         }
     }
 
-    /// Reads at most so many bytes of the answer; more is `too-large`.
+    /// Reads at most so many bytes of the answer, counted unpacked; more is `too-large`.
     #[must_use]
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
