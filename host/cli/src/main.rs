@@ -46,7 +46,7 @@ async fn run(cli: &Cli) -> exit::Outcome {
         Command::Item(item) => commands::item::run(global, item).await,
         Command::Plugin(plugin) => commands::plugin::run(global, plugin).await,
         Command::Events { follow } => commands::events::run(global, *follow).await,
-        Command::Config(config) => commands::config::run(global, config),
+        Command::Config(config) => commands::config::run(global, config).await,
         Command::Doctor => commands::doctor::run(global).await,
         Command::Completions { shell } => commands::completions::run(*shell),
     }

@@ -18,6 +18,7 @@ use waystation_store::{Claimed, Settled, Store, StoreError};
 use waystation_worlds::notifier;
 
 use crate::config::Config;
+use crate::fit;
 use crate::message;
 use crate::plugins::Plugins;
 use crate::routing;
@@ -109,6 +110,9 @@ impl Deliverer {
                 format!("channel `{channel}` uses `{name}`, which is not a notifier that is loaded");
             return refused("no-such-notifier", message, true);
         };
+        if let Err(found) = fit::channel(&plugin, &configured.config) {
+            return refused(fit::CHANNEL, found.under(&["channels", channel, "config"]), false);
+        }
         let message =
             message::render(&claimed.event, claimed.delivery.id.to_string(), claimed.delivery.attempt);
         let settings = Value::Object(configured.config.clone()).to_string();

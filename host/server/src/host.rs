@@ -26,6 +26,7 @@ use crate::config::{Config, Environment};
 use crate::declared;
 use crate::deliver::Deliverer;
 use crate::error::StartError;
+use crate::fit;
 use crate::kv::DatabaseKv;
 use crate::plugins::{Loading, Plugins};
 use crate::routing;
@@ -96,6 +97,7 @@ impl Host {
         let plugins = Arc::new(Plugins::new(runtime, Arc::clone(&config), environment));
         plugins.load_all(&off, progress).await;
         let checker = Checker::new(store.clone(), Arc::clone(&plugins), Arc::clone(&config));
+        fit::tell(&config, &plugins);
         let work = TaskTracker::new();
         let stop = CancellationToken::new();
         work.spawn(tell(store.clone(), Arc::clone(&config), transitions, stop.clone()));
@@ -249,7 +251,7 @@ impl Host {
     }
 }
 
-fn engine(config: &Config) -> EngineConfig {
+pub(crate) fn engine(config: &Config) -> EngineConfig {
     let max_memory = usize::try_from(config.plugin_limits.max_memory.bytes()).unwrap_or(usize::MAX);
     EngineConfig { max_memory, ..EngineConfig::default() }
 }

@@ -10,6 +10,7 @@ pub mod config;
 mod declared;
 mod deliver;
 mod error;
+mod fit;
 mod host;
 mod kv;
 mod message;

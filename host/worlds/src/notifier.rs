@@ -56,6 +56,7 @@ impl World for Notifier {
                 name: d.name,
                 version: d.version,
                 config_schema: d.config_schema,
+                subject_schema: d.channel_schema,
             }))
         })
     }

@@ -58,6 +58,7 @@ impl World for UpdateSource {
                 name: d.name,
                 version: d.version,
                 config_schema: d.config_schema,
+                subject_schema: d.options_schema,
             }))
         })
     }

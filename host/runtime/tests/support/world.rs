@@ -49,6 +49,7 @@ impl World for Probe {
                 name: identity.name,
                 version: identity.version,
                 config_schema: String::new(),
+                subject_schema: String::new(),
             }))
         })
     }
