@@ -28,6 +28,7 @@ use crate::deliver::Deliverer;
 use crate::error::StartError;
 use crate::fit;
 use crate::kv::DatabaseKv;
+use crate::listener::{self, Bounds};
 use crate::plugins::{Loading, Plugins};
 use crate::routing;
 use crate::token::ApiToken;
@@ -125,14 +126,11 @@ impl Host {
             host: *id,
         };
         Background { store: store.clone(), host: *id, checker: checker.clone(), deliverer }.start(work, stop);
-        let (router, stopped) = (api::router(self.clone()), stop.clone());
-        work.spawn(async move {
-            let served =
-                axum::serve(listener, router).with_graceful_shutdown(stopped.cancelled_owned()).await;
-            if let Err(e) = served {
-                tracing::error!(error = %e, "the API stopped");
-            }
-        });
+        let bounds = Bounds {
+            header_timeout: config.server.header_timeout.duration(),
+            connections: config.server.max_connections as usize,
+        };
+        work.spawn(listener::serve(listener, api::router(self.clone()), bounds, stop.clone()));
         tracing::info!(%address, "host serves");
         Ok(address)
     }

@@ -13,6 +13,7 @@ mod error;
 mod fit;
 mod host;
 mod kv;
+mod listener;
 mod message;
 pub mod plan;
 pub mod plugins;
