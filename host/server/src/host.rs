@@ -97,8 +97,8 @@ impl Host {
             store.plugins().await?.into_iter().filter(|p| !p.enabled).map(|p| p.name.to_string()).collect();
         let plugins = Arc::new(Plugins::new(runtime, Arc::clone(&config), environment));
         plugins.load_all(&off, progress).await;
-        let checker = Checker::new(store.clone(), Arc::clone(&plugins), Arc::clone(&config));
         fit::tell(&config, &plugins);
+        let checker = Checker::new(store.clone(), Arc::clone(&plugins), Arc::clone(&config));
         let work = TaskTracker::new();
         let stop = CancellationToken::new();
         work.spawn(tell(store.clone(), Arc::clone(&config), transitions, stop.clone()));

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod plugins;
 mod routing;
 mod token;
+mod traceparent;
 
 pub use error::StartError;
 pub use host::Host;

@@ -130,7 +130,8 @@ pub struct Telemetry {
     pub log: LogFilter,
     /// The form of log lines.
     pub log_format: LogFormat,
-    /// The OTLP endpoint that traces and metrics are sent to. Without it they are not sent.
+    /// Where traces are sent, over OTLP/HTTP: the base URL of a collector, such as `http://127.0.0.1:4318`, below
+    /// which `/v1/traces` is. Without it none are made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub otlp_endpoint: Option<HttpUrl>,
 }
