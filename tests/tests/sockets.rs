@@ -63,9 +63,9 @@ async fn a_head_that_drips_is_cut_however_often_a_byte_comes() -> Result<()> {
             break;
         }
         // A byte or an end from the host, or time for the next byte.
-        match tokio::time::timeout(Duration::from_millis(50), drip.read(&mut byte)).await {
-            Ok(Ok(0) | Err(_)) => break,
-            Ok(Ok(_)) | Err(_) => {}
+        let heard = tokio::time::timeout(Duration::from_millis(50), drip.read(&mut byte)).await;
+        if let Ok(Ok(0) | Err(_)) = heard {
+            break;
         }
     }
     host.stop().await
