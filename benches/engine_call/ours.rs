@@ -53,6 +53,7 @@ impl World for Bench {
                 name: identity.name,
                 version: identity.version,
                 config_schema: String::new(),
+                subject_schema: String::new(),
             }))
         })
     }
@@ -99,7 +100,7 @@ impl Subject for Ours {
     async fn call(&self, function: Function) -> Result<()> {
         match function {
             Function::Trivial => {
-                let answer = self.plugin.call(|pre, store| {
+                let answer = self.plugin.call("trivial", |pre, store| {
                     Box::pin(async move {
                         let instance = pre.instantiate_async(&mut *store).await?;
                         Ok(Ok(instance.waystation_bench_calls().call_trivial(store, 41).await?))
@@ -109,7 +110,7 @@ impl Subject for Ours {
             }
             Function::Records => {
                 let entries = self.entries.clone();
-                let answer = self.plugin.call(|pre, store| {
+                let answer = self.plugin.call("records", |pre, store| {
                     Box::pin(async move {
                         let instance = pre.instantiate_async(&mut *store).await?;
                         Ok(Ok(instance.waystation_bench_calls().call_records(store, &entries).await?))
@@ -118,7 +119,7 @@ impl Subject for Ours {
                 ensure!(answer.await?.len() == self.entries.len());
             }
             Function::Import => {
-                let answer = self.plugin.call(|pre, store| {
+                let answer = self.plugin.call("one-import", |pre, store| {
                     Box::pin(async move {
                         let instance = pre.instantiate_async(&mut *store).await?;
                         Ok(Ok(instance.waystation_bench_calls().call_one_import(store).await?))

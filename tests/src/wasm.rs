@@ -41,6 +41,25 @@ pub fn with_manifest(plugin: &[u8], text: &str) -> Result<Vec<u8>> {
     Ok(and_manifest(&without_manifest(plugin)?, text))
 }
 
+/// The plugin with another text of the same length, or of less, which is filled up with spaces, wherever `text`
+/// stands in it.
+///
+/// # Errors
+/// When it does not stand there, or the other is longer.
+pub fn with_text(plugin: &[u8], text: &str, other: &str) -> Result<Vec<u8>> {
+    let padded = format!("{other:<width$}", width = text.len());
+    anyhow::ensure!(padded.len() == text.len(), "{} bytes do not fit into {}", other.len(), text.len());
+    let mut bytes = plugin.to_vec();
+    let places: Vec<usize> = (0..bytes.len().saturating_sub(text.len()))
+        .filter(|at| bytes.get(*at..).is_some_and(|rest| rest.starts_with(text.as_bytes())))
+        .collect();
+    anyhow::ensure!(!places.is_empty(), "the plugin does not say {text}");
+    for at in places {
+        bytes.splice(at..at + text.len(), padded.bytes());
+    }
+    Ok(bytes)
+}
+
 struct Section<'b> {
     whole: &'b [u8],
     manifest: Option<&'b [u8]>,

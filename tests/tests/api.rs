@@ -125,8 +125,7 @@ async fn requests_that_err_are_told_how() -> Result<()> {
         api.request(Method::POST, items).header("content-type", "application/json").body(body.to_owned())
     };
     let new = |change: &dyn Fn(&mut Value)| {
-        let mut item =
-            json!({ "name": "one", "source": "documents", "locator": "https://a.example/v", "options": {} });
+        let mut item = json!({ "name": "one", "source": "documents", "locator": "https://a.example/v", "options": { "versions": "$[*]" } });
         change(&mut item);
         post(&item.to_string())
     };
@@ -157,6 +156,7 @@ async fn requests_that_err_are_told_how() -> Result<()> {
         (new(&|item| item["source"] = "nowhere".into()), 422, "no-such-source"),
         (new(&|item| item["policy"] = json!({ "pint": "1" })), 422, "bad-policy"),
         (new(&|item| item["options"] = json!([])), 422, "bad-body"),
+        (new(&|item| item["options"] = json!({})), 422, "options-mismatch"),
     ] {
         let shown = format!("{request:?}");
         let answer = api.send(request).await?;

@@ -13,7 +13,7 @@ async fn answers(fixture: &str, language: &str) -> Result<()> {
          [plugins.listing.limits]\nmemory = \"128 MiB\"\ncpu = \"20s\"\nwall = \"60s\"\n\
          [items.good]\nsource = \"listing\"\nlocator = \"tool\"\nscheme = \"semver\"\n\
          options = {{ versions = [\"2.0.0-rc.1\", \"1.2.0\", \"1.0.0\"] }}\n\
-         [items.bad]\nsource = \"listing\"\nlocator = \"tool\"\nscheme = \"semver\"\noptions = {{ versions = 7 }}\n"
+         [items.bad]\nsource = \"listing\"\nlocator = \"tool\"\nscheme = \"semver\"\noptions = {{ versions = [7] }}\n"
     );
     let folder = Folder::new(&toml)?;
     let host = Host::start(&folder).await?;

@@ -200,7 +200,12 @@ pub(crate) enum Config {
     /// Look for mistakes
     Check,
     /// What would load, with which rights
-    Plan,
+    Plan {
+        /// Run each plugin in the sandbox, without any grant, to ask what it takes, and hold the configuration
+        /// against that
+        #[arg(long)]
+        describe: bool,
+    },
     /// Print the JSON Schema of waystation.toml
     Schema,
     /// Print the API's description, OpenAPI 3.1

@@ -76,7 +76,7 @@ async fn run(cli: &Cli) -> exit::Outcome {
         Command::Channel(channel) => commands::channel::run(global, channel).await,
         Command::Delivery(delivery) => commands::delivery::run(global, delivery).await,
         Command::Events { follow } => commands::events::run(global, *follow).await,
-        Command::Config(config) => commands::config::run(global, config),
+        Command::Config(config) => commands::config::run(global, config).await,
         Command::Doctor => commands::doctor::run(global).await,
         Command::Completions { shell } => commands::completions::run(*shell),
     }

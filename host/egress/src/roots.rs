@@ -67,6 +67,18 @@ impl Roots {
         Self { verifier }
     }
 
+    /// TLS over these roots, for what the host itself sends: nothing of a plugin's goes this way.
+    ///
+    /// # Errors
+    ///
+    /// `no-trust-roots` when there is none.
+    pub fn client_config(&self) -> Result<rustls::ClientConfig, EgressError> {
+        let versions =
+            rustls::ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+        let builder = versions.map_err(|_| EgressError::NoTrustRoots)?;
+        Ok(builder.with_webpki_verifier(self.verifier()?).with_no_client_auth())
+    }
+
     pub(crate) fn verifier(&self) -> Result<Arc<WebPkiServerVerifier>, EgressError> {
         self.verifier.clone().ok_or(EgressError::NoTrustRoots)
     }

@@ -1,5 +1,7 @@
 //! Errors of the runtime itself and of loading a plugin.
 
+use waystation_schema::SchemaError;
+
 use crate::manifest::ManifestError;
 
 /// The runtime cannot work on this machine.
@@ -111,6 +113,17 @@ pub enum LoadError {
     /// Its configuration is not acceptable.
     #[error("configuration: {0}")]
     Config(String),
+    /// A schema that it gives is not one that a host applies.
+    #[error("its {which} schema {error}; the plugin's author must change it")]
+    Schema {
+        /// `config` or `subject`.
+        which: &'static str,
+        /// What is wrong with it.
+        error: SchemaError,
+    },
+    /// Its configuration does not fit its schema. All mismatches are listed, without values.
+    #[error("{0}")]
+    ConfigMismatch(String),
 }
 
 impl LoadError {
@@ -134,6 +147,8 @@ impl LoadError {
             Self::NeedsGrants(_) => "needs-grants",
             Self::NotRequested { .. } => "not-requested",
             Self::Config(_) => "bad-config",
+            Self::Schema { error, .. } => error.code(),
+            Self::ConfigMismatch(_) => "config-mismatch",
         }
     }
 }

@@ -175,6 +175,17 @@ impl CallError {
         }
     }
 
+    /// The word of the closed list where it failed, else why it never began. Never the
+    /// plugin's own words.
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::Failed(failure) => failure.cause.as_str(),
+            Self::Quarantined { .. } => "quarantined",
+            Self::Busy { .. } => "busy",
+            Self::NotRunning(_) => "not-running",
+        }
+    }
+
     /// When to try again, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

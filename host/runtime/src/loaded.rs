@@ -23,6 +23,7 @@ use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::manifest::Manifest;
 use crate::metrics::Metrics;
+use crate::schemas::Schemas;
 use crate::state::{Context, Services, State};
 use crate::traffic::Traffic;
 use crate::trap;
@@ -64,6 +65,27 @@ pub struct Loaded<W: World> {
     generation: Version,
     origin: Origin,
     took: Duration,
+    schemas: Schemas,
+}
+
+impl Settings {
+    /// Whether this is the component that the operator meant, of a kind that is served here, with what it needs.
+    pub(crate) fn admit<W: World>(&self, bundle: &Bundle) -> Result<(), LoadError> {
+        let manifest = bundle.manifest();
+        if let Some(pinned) = self.pinned.filter(|pinned| *pinned != bundle.digest()) {
+            return Err(LoadError::DigestMismatch {
+                pinned: pinned.to_string(),
+                actual: bundle.digest().to_string(),
+            });
+        }
+        if !W::kinds().contains(&manifest.kind) {
+            return Err(LoadError::Mismatch(vec![Mismatch::UnknownKind {
+                claimed: manifest.kind.to_string(),
+                known: W::kinds().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            }]));
+        }
+        self.grants.check(&self.name, manifest)
+    }
 }
 
 impl<W: World> Loaded<W> {
@@ -78,19 +100,6 @@ impl<W: World> Loaded<W> {
     ) -> Result<Self, LoadError> {
         let began = Instant::now();
         let manifest = bundle.manifest();
-        if let Some(pinned) = settings.pinned.filter(|pinned| *pinned != bundle.digest()) {
-            return Err(LoadError::DigestMismatch {
-                pinned: pinned.to_string(),
-                actual: bundle.digest().to_string(),
-            });
-        }
-        if !W::kinds().contains(&manifest.kind) {
-            return Err(LoadError::Mismatch(vec![Mismatch::UnknownKind {
-                claimed: manifest.kind.to_string(),
-                known: W::kinds().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-            }]));
-        }
-        settings.grants.check(&settings.name, manifest)?;
         let (component, origin) = loader.cache.component(loader.engine, bundle)?;
         let pre = link(loader.engine, &component, bundle.imports())?;
         let bindings = W::bind(pre, bundle.generation()).map_err(|e| LoadError::Link(format!("{e:#}")))?;
@@ -128,12 +137,13 @@ impl<W: World> Loaded<W> {
             generation: bundle.generation().clone(),
             origin,
             took: began.elapsed(),
+            schemas: Schemas::default(),
         })
     }
 
-    /// Runs `describe` under the plugin's own limits and holds the answer against
-    /// the manifest.
-    pub(crate) async fn probe(&self) -> Result<(), LoadError> {
+    /// Runs `describe` under the plugin's own limits, holds the answer against the
+    /// manifest, and compiles the schemas in it.
+    pub(crate) async fn probe(mut self) -> Result<Self, LoadError> {
         let identity = match self.run(|bindings, store| W::describe(bindings, store)).await {
             Ok(identity) => identity,
             Err(e) => return Err(LoadError::Describe(e.to_string())),
@@ -150,7 +160,13 @@ impl<W: World> Loaded<W> {
                 });
             }
         }
-        Ok(())
+        self.schemas = Schemas::compile(identity).await?;
+        Ok(self)
+    }
+
+    /// The configuration, held against the schema that [`Loaded::probe`] left.
+    pub(crate) fn check_config(&self) -> Result<(), LoadError> {
+        self.schemas.check_config(&self.context.name, &self.context.config)
     }
 
     /// One call: a fresh instance, every limit, and the true cause of a failure.
@@ -195,6 +211,15 @@ impl<W: World> Loaded<W> {
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         store
+    }
+
+    /// What it takes.
+    pub fn schemas(&self) -> &Schemas {
+        &self.schemas
+    }
+
+    pub(crate) fn into_schemas(self) -> Schemas {
+        self.schemas
     }
 
     /// The digest of the component.

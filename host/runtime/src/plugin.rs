@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tracing::Instrument as _;
 use wasmtime::Store;
 
 use crate::breaker::{Admission, Breaker, BreakerConfig, Change, Rest};
@@ -222,12 +223,33 @@ impl<W: World> Plugin<W> {
         self.changed.send_modify(|n| *n += 1);
     }
 
-    /// Calls the plugin, in a fresh instance.
+    /// Calls the plugin, in a fresh instance. `function` is what the world calls it,
+    /// for traces.
     ///
     /// # Errors
     /// See [`CallError`]: it failed with one of the closed list of causes, or it
     /// never began.
-    pub async fn call<R, F>(&self, call: F) -> Result<R, CallError>
+    pub async fn call<R, F>(&self, function: &'static str, call: F) -> Result<R, CallError>
+    where
+        F: for<'a> FnOnce(&'a W::Bindings, &'a mut Store<State>) -> Answer<'a, R> + Send,
+    {
+        let span = tracing::info_span!(
+            "plugin-call",
+            plugin = self.name,
+            world = W::NAME,
+            function,
+            cause = tracing::field::Empty,
+            otel.status_code = tracing::field::Empty,
+        );
+        let outcome = self.bounded(call).instrument(span.clone()).await;
+        if let Err(e) = &outcome {
+            span.record("cause", e.cause());
+            span.record("otel.status_code", "ERROR");
+        }
+        outcome
+    }
+
+    async fn bounded<R, F>(&self, call: F) -> Result<R, CallError>
     where
         F: for<'a> FnOnce(&'a W::Bindings, &'a mut Store<State>) -> Answer<'a, R> + Send,
     {

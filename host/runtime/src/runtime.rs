@@ -8,8 +8,12 @@ use crate::breaker::BreakerConfig;
 use crate::bundle::Bundle;
 use crate::engine::{Engine, EngineConfig};
 use crate::error::{LoadError, RuntimeError};
+use crate::journal::Journal;
+use crate::limits::Limits;
 use crate::loaded::{Loaded, Loader, Settings};
+use crate::metrics::Metrics;
 use crate::plugin::{Observer, Plugin};
+use crate::schemas::Schemas;
 use crate::state::Services;
 use crate::world::World;
 
@@ -103,14 +107,41 @@ impl Runtime {
         settings: Settings,
     ) -> Result<Loaded<W>, LoadError> {
         let bundle = bundle?;
-        let shared = Arc::clone(&self.shared);
+        settings.admit::<W>(&bundle)?;
         let (journal, metrics) = (Arc::clone(plugin.journal()), Arc::clone(plugin.metrics()));
+        let loaded = self.probed::<W>(bundle, settings, journal, metrics).await?;
+        loaded.check_config()?;
+        Ok(loaded)
+    }
+
+    /// Asks a component that is not in service what it takes. It runs in the sandbox
+    /// under these limits, without any grant.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn describe<W: World>(
+        &self,
+        name: &str,
+        bundle: Bundle,
+        limits: Limits,
+    ) -> Result<Schemas, LoadError> {
+        let settings = Settings { name: name.to_owned(), limits, ..Settings::default() };
+        let loaded = self.probed::<W>(bundle, settings, Arc::default(), Arc::default()).await?;
+        Ok(loaded.into_schemas())
+    }
+
+    async fn probed<W: World>(
+        &self,
+        bundle: Bundle,
+        settings: Settings,
+        journal: Arc<Journal>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Loaded<W>, LoadError> {
+        let shared = Arc::clone(&self.shared);
         let compiled = tokio::task::spawn_blocking(move || {
             let loader = Loader { engine: &shared.engine, cache: &shared.cache, services: &shared.services };
             Loaded::<W>::new(&loader, &bundle, settings, journal, metrics)
         });
-        let loaded = compiled.await.map_err(|e| LoadError::Compile(e.to_string()))??;
-        loaded.probe().await?;
-        Ok(loaded)
+        compiled.await.map_err(|e| LoadError::Compile(e.to_string()))??.probe().await
     }
 }

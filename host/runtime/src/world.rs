@@ -18,6 +18,8 @@ pub struct Identity {
     pub version: String,
     /// JSON Schema of its configuration; empty for none.
     pub config_schema: String,
+    /// JSON Schema of the settings of one thing it is asked about (an item's options, a channel); empty for none.
+    pub subject_schema: String,
 }
 
 /// An answer of a guest: the outer error is the sandbox's, the inner one the

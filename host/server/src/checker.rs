@@ -20,6 +20,7 @@ use waystation_worlds::UpdateSource;
 use waystation_worlds::update_source::{self, Found, Query};
 
 use crate::config::Config;
+use crate::fit;
 use crate::plugins::Plugins;
 use crate::routing;
 
@@ -96,6 +97,8 @@ impl Checker {
         };
         let single = Arc::clone(self.inner.single.lock().entry(source).or_default());
         let mut checked = Vec::with_capacity(items.len());
+        let (items, unfit) = sorted(&plugin, items);
+        checked.extend(self.record_all(unfit, progress).await);
         for chunk in items.chunks(BATCH) {
             if chunk.len() > 1 && !single.load(Ordering::Relaxed) {
                 match self.ask_many(&plugin, chunk).await {
@@ -229,6 +232,25 @@ fn broken_off(broken: &tokio::task::JoinError) -> CheckError {
         retryable: true,
         retry_after: None,
     }
+}
+
+/// Items that the source can be asked about, and those whose options it does not take.
+fn sorted(source: &Plugin<UpdateSource>, items: Vec<Item>) -> (Vec<Item>, Vec<(Item, Outcome)>) {
+    let mut unfit = Vec::new();
+    let fit = items.into_iter().filter_map(|item| match fit::options(source, &item.spec.options) {
+        Ok(()) => Some(item),
+        Err(found) => {
+            let error = CheckError {
+                code: fit::OPTIONS.into(),
+                message: found.under(&["options"]),
+                retryable: false,
+                retry_after: None,
+            };
+            unfit.push((item, Outcome::Failed(error)));
+            None
+        }
+    });
+    (fit.collect(), unfit)
 }
 
 /// The time until the next round of checks.

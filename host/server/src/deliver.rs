@@ -21,6 +21,7 @@ use waystation_worlds::notifier;
 
 use crate::background::LOOK;
 use crate::config::Config;
+use crate::fit;
 use crate::message;
 use crate::plugins::Plugins;
 
@@ -127,6 +128,9 @@ impl Deliverer {
                 format!("channel `{channel}` uses `{name}`, which is not a notifier that is loaded");
             return refused("no-such-notifier", message, true);
         };
+        if let Err(found) = fit::channel(&plugin, &configured.config) {
+            return refused(fit::CHANNEL, found.under(&["channels", channel, "config"]), false);
+        }
         let message =
             message::render(&claimed.event, claimed.delivery.id.to_string(), claimed.delivery.attempt);
         let settings = Value::Object(configured.config.clone()).to_string();

@@ -26,8 +26,10 @@ use crate::config::{Config, Environment};
 use crate::declared;
 use crate::deliver::Deliverer;
 use crate::error::StartError;
+use crate::fit;
 use crate::identity::Identity;
 use crate::kv::DatabaseKv;
+use crate::listener::{self, Bounds};
 use crate::plugins::{Loading, Plugins};
 use crate::quarantine;
 use crate::routing;
@@ -104,6 +106,7 @@ impl Host {
         }
         let plugins = Arc::new(Plugins::new(runtime, Arc::clone(&config), environment, resting));
         plugins.load_all(&off, progress).await;
+        fit::tell(&config, &plugins);
         let checker = Checker::new(store.clone(), Arc::clone(&plugins), Arc::clone(&config));
         let work = TaskTracker::new();
         let stop = CancellationToken::new();
@@ -134,14 +137,11 @@ impl Host {
         };
         Background { store: store.clone(), host: identity.id, checker: checker.clone(), deliverer }
             .start(work, stop);
-        let (router, stopped) = (api::router(self.clone()), stop.clone());
-        work.spawn(async move {
-            let served =
-                axum::serve(listener, router).with_graceful_shutdown(stopped.cancelled_owned()).await;
-            if let Err(e) = served {
-                tracing::error!(error = %e, "the API stopped");
-            }
-        });
+        let bounds = Bounds {
+            header_timeout: config.server.header_timeout.duration(),
+            connections: config.server.max_connections as usize,
+        };
+        work.spawn(listener::serve(listener, api::router(self.clone()), bounds, stop.clone()));
         tracing::info!(%address, "host serves");
         Ok(address)
     }
@@ -267,7 +267,7 @@ impl Host {
     }
 }
 
-fn engine(config: &Config) -> EngineConfig {
+pub(crate) fn engine(config: &Config) -> EngineConfig {
     let max_memory = usize::try_from(config.plugin_limits.max_memory.bytes()).unwrap_or(usize::MAX);
     EngineConfig { max_memory, ..EngineConfig::default() }
 }

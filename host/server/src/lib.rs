@@ -10,15 +10,18 @@ pub mod config;
 mod declared;
 mod deliver;
 mod error;
+mod fit;
 mod host;
 mod identity;
 mod kv;
+mod listener;
 mod message;
 pub mod plan;
 pub mod plugins;
 mod quarantine;
 mod routing;
 mod token;
+mod traceparent;
 
 pub use error::StartError;
 pub use host::Host;

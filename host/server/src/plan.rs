@@ -1,11 +1,23 @@
 //! What would load from a configuration, with which rights. Nothing runs and
-//! nothing is asked over the network.
+//! nothing is asked over the network, unless [`described`] is asked for: then each
+//! plugin says in the sandbox, without any grant, what it takes.
+
+mod nowhere;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
-use waystation_runtime::{Bundle, Digest, GrantRow, LoadError, World as _};
+use waystation_egress::{Roots, Shared};
+use waystation_runtime::breaker::BreakerConfig;
+use waystation_runtime::{
+    Bundle, Digest, GrantRow, LoadError, Runtime, RuntimeError, Schemas, Services, World as _,
+};
+use waystation_schema::key;
 use waystation_worlds::{Notifier, UpdateSource};
 
 use crate::config::{Config, Environment};
+use crate::fit;
 use crate::plugins::settings;
 
 /// The plugins of a configuration, by name.
@@ -13,6 +25,20 @@ use crate::plugins::settings;
 pub struct Plan {
     /// One entry per `[plugins.NAME]`.
     pub plugins: Vec<Planned>,
+    /// Channels and items that do not fit what their plugins take.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub misfits: Vec<Misfit>,
+}
+
+/// A channel or an item that its plugin would not take.
+#[derive(Debug, Serialize)]
+pub struct Misfit {
+    /// `channel-mismatch` or `options-mismatch`.
+    pub code: &'static str,
+    /// Where it stands: `channels.NAME`.
+    pub key: String,
+    /// Everything that does not fit, without values.
+    pub problem: String,
 }
 
 /// What would become of one plugin.
@@ -69,7 +95,7 @@ pub fn plan(config: &Config, environment: &Environment) -> Plan {
         }
         planned
     });
-    Plan { plugins: plugins.collect() }
+    Plan { plugins: plugins.collect(), misfits: Vec::new() }
 }
 
 fn look(
@@ -99,4 +125,72 @@ fn look(
     let grants = settings::grants(plugin, environment)?;
     planned.grants = grants.table(manifest).into_iter().map(PlannedGrant::from).collect();
     grants.check(&planned.name, manifest)
+}
+
+/// As [`plan`], and holds the configuration against what each plugin says that it
+/// takes. Plugins that were never loaded are compiled, into the data folder's cache.
+///
+/// # Errors
+/// When plugins cannot run on this machine.
+pub async fn described(config: &Config, environment: &Environment) -> Result<Plan, RuntimeError> {
+    let mut plan = plan(config, environment);
+    let services = Services { kv: Arc::new(nowhere::Nowhere), egress: Arc::new(Shared::new(Roots::none())) };
+    let cache = config.server.data_dir.join("artifacts");
+    let engine = crate::host::engine(config);
+    let runtime = Runtime::new(&engine, &cache, services, BreakerConfig::default(), Arc::new(|_, _| {}))?;
+    let mut known = BTreeMap::new();
+    for planned in &mut plan.plugins {
+        let (true, Some(plugin)) = (
+            matches!(planned.state.as_str(), "loads" | "needs-grants"),
+            config.plugins.get(planned.name.as_str()),
+        ) else {
+            continue;
+        };
+        let checked = match describe(&runtime, config, &planned.name, plugin).await {
+            Ok(schemas) => {
+                let checked = schemas.check_config(&planned.name, &plugin.config);
+                known.insert(planned.name.clone(), schemas);
+                checked
+            }
+            Err(e) => Err(e),
+        };
+        // What is not granted is told first: it has to be settled first.
+        if let (Err(e), "loads") = (checked, planned.state.as_str()) {
+            planned.state = e.code().to_owned();
+            planned.problem = Some(e.to_string());
+        }
+    }
+    plan.misfits = misfits(config, &known);
+    Ok(plan)
+}
+
+async fn describe(
+    runtime: &Runtime,
+    config: &Config,
+    name: &str,
+    plugin: &crate::config::Plugin,
+) -> Result<Schemas, LoadError> {
+    let file = plugin.file.clone();
+    let read = tokio::task::spawn_blocking(move || Bundle::read(&file)).await;
+    let bundle = read.unwrap_or_else(|e| Err(LoadError::Malformed(e.to_string())))?;
+    let limits = settings::limits(plugin, &config.plugin_limits, bundle.manifest());
+    match bundle.manifest().kind.world.as_str() {
+        Notifier::NAME => runtime.describe::<Notifier>(name, bundle, limits).await,
+        _ => runtime.describe::<UpdateSource>(name, bundle, limits).await,
+    }
+}
+
+fn misfits(config: &Config, known: &BTreeMap<String, Schemas>) -> Vec<Misfit> {
+    let channels = config.channels.iter().map(|(name, channel)| {
+        (fit::CHANNEL, ["channels", name.as_str(), "config"], channel.plugin.as_str(), &channel.config)
+    });
+    let items = config.items.iter().map(|(name, item)| {
+        (fit::OPTIONS, ["items", name.as_str(), "options"], item.source.as_str(), &item.options)
+    });
+    let check = |(code, place, plugin, settings): (&'static str, [&str; 3], &str, _)| {
+        let found = known.get(plugin)?.check_subject(settings).err()?;
+        let [table, name, _] = place;
+        Some(Misfit { code, key: key(&[table, name], &[]), problem: found.under(&place) })
+    };
+    channels.chain(items).filter_map(check).collect()
 }

@@ -22,6 +22,10 @@ async fn components_of_every_generation_load() {
             text.push_str(&format!(
                 "[plugins.{name}]\nfile = {file:?}\ngrants.http = [{{ origin = \"https://example.org\" }}]\n"
             ));
+            // What the plugin of that name requires.
+            if name.starts_with("update-source") {
+                text.push_str("config = { index = \"https://example.org\" }\n");
+            }
             names.push(name);
         }
     }

@@ -56,6 +56,7 @@ impl World for Notifier {
                 name: d.name,
                 version: d.version,
                 config_schema: d.config_schema,
+                subject_schema: d.channel_schema,
             }))
         })
     }
@@ -120,7 +121,7 @@ async fn description(
 /// # Errors
 /// See [`CallError`].
 pub async fn describe(plugin: &Plugin<Notifier>) -> Result<Description, CallError> {
-    plugin.call(|bindings, store| Box::pin(description(bindings, store))).await
+    plugin.call("describe", |bindings, store| Box::pin(description(bindings, store))).await
 }
 
 /// Delivers one message over a channel, whose configuration is a JSON object. The
@@ -134,7 +135,7 @@ pub async fn deliver(
     channel: String,
 ) -> Result<Option<String>, CallError> {
     plugin
-        .call(move |bindings, store| {
+        .call("deliver", move |bindings, store| {
             Box::pin(async move {
                 let Bindings::V0_1(pre) = bindings;
                 let instance = pre.instantiate_async(&mut *store).await?;
@@ -164,7 +165,7 @@ pub async fn deliver(
 /// See [`CallError`].
 pub async fn test(plugin: &Plugin<Notifier>, channel: String) -> Result<Option<String>, CallError> {
     plugin
-        .call(move |bindings, store| {
+        .call("test", move |bindings, store| {
             Box::pin(async move {
                 let Bindings::V0_1(pre) = bindings;
                 let instance = pre.instantiate_async(&mut *store).await?;

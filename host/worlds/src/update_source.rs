@@ -58,6 +58,7 @@ impl World for UpdateSource {
                 name: d.name,
                 version: d.version,
                 config_schema: d.config_schema,
+                subject_schema: d.options_schema,
             }))
         })
     }
@@ -140,7 +141,7 @@ async fn description(
 /// # Errors
 /// See [`CallError`].
 pub async fn describe(plugin: &Plugin<UpdateSource>) -> Result<Description, CallError> {
-    plugin.call(|bindings, store| Box::pin(description(bindings, store))).await
+    plugin.call("describe", |bindings, store| Box::pin(description(bindings, store))).await
 }
 
 /// Asks for the releases of one item.
@@ -150,7 +151,7 @@ pub async fn describe(plugin: &Plugin<UpdateSource>) -> Result<Description, Call
 pub async fn releases(plugin: &Plugin<UpdateSource>, query: Query) -> Result<Found, CallError> {
     let limit = query.limit;
     let answer = plugin
-        .call(move |bindings, store| {
+        .call("releases", move |bindings, store| {
             Box::pin(async move {
                 let Bindings::V0_1(pre) = bindings;
                 let instance = pre.instantiate_async(&mut *store).await?;
@@ -177,7 +178,7 @@ pub async fn releases_batch(
 ) -> Result<Vec<Result<Found, CallError>>, CallError> {
     let limits: Vec<u32> = queries.iter().map(|q| q.limit).collect();
     let answers = plugin
-        .call(move |bindings, store| {
+        .call("releases-batch", move |bindings, store| {
             Box::pin(async move {
                 let Bindings::V0_1(pre) = bindings;
                 let instance = pre.instantiate_async(&mut *store).await?;

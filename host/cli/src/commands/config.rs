@@ -9,10 +9,10 @@ use crate::args::{Config, Global};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::{config, output};
 
-pub(crate) fn run(global: &Global, command: &Config) -> Outcome {
+pub(crate) async fn run(global: &Global, command: &Config) -> Outcome {
     match command {
         Config::Check => check(global),
-        Config::Plan => show_plan(global),
+        Config::Plan { describe } => show_plan(global, *describe).await,
         Config::Schema => Ok(output::json(&Configuration::schema())?),
         Config::Openapi => Ok(output::json(&openapi_document())?),
     }
@@ -47,9 +47,13 @@ fn check(global: &Global) -> Outcome {
     }
 }
 
-fn show_plan(global: &Global) -> Outcome {
+async fn show_plan(global: &Global, describe: bool) -> Outcome {
     let configuration = config::load(global)?;
-    let plan = plan::plan(&configuration, &config::environment());
+    let environment = config::environment();
+    let plan = match describe {
+        true => plan::described(&configuration, &environment).await?,
+        false => plan::plan(&configuration, &environment),
+    };
     if global.json {
         return Ok(output::json(&plan)?);
     }
@@ -67,6 +71,10 @@ fn show_plan(global: &Global) -> Outcome {
         if let Some(problem) = &plugin.problem {
             problem.trim().lines().for_each(|line| output::line(format!("  {line}")));
         }
+    }
+    for misfit in &plan.misfits {
+        output::line(format!("{}: {}", misfit.key, misfit.code));
+        output::line(format!("  {}", misfit.problem));
     }
     Ok(())
 }

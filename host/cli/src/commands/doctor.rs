@@ -36,7 +36,7 @@ impl Finding {
 
 pub(crate) async fn run(global: &Global) -> Outcome {
     let mut findings = Vec::new();
-    configuration(global, &mut findings);
+    configuration(global, &mut findings).await;
     findings.push(match Engine::new(&EngineConfig::default()) {
         Ok(_) => Finding::ok("engine", "plugins can run on this machine"),
         Err(e) => Finding::error("engine", e.to_string()),
@@ -63,7 +63,7 @@ pub(crate) async fn run(global: &Global) -> Outcome {
     }
 }
 
-fn configuration(global: &Global, findings: &mut Vec<Finding>) {
+async fn configuration(global: &Global, findings: &mut Vec<Finding>) {
     let file = config::file(global);
     let settings = match config::read(file.as_deref()) {
         Ok(settings) => settings,
@@ -88,7 +88,19 @@ fn configuration(global: &Global, findings: &mut Vec<Finding>) {
         Ok(_) => Finding::ok("data folder", data.display().to_string()),
         Err(_) => Finding::ok("data folder", format!("{} will be made", data.display())),
     });
-    for planned in plan::plan(&settings, &config::environment()).plugins {
+    let environment = config::environment();
+    // Plugins are compiled into the data folder; where there is none yet, none is made.
+    let plan = match data.is_dir() {
+        true => plan::described(&settings, &environment).await.unwrap_or_else(|e| {
+            findings.push(Finding::error("plugin", e.to_string()));
+            plan::plan(&settings, &environment)
+        }),
+        false => plan::plan(&settings, &environment),
+    };
+    for misfit in plan.misfits {
+        findings.push(Finding::error("configuration", format!("{} ({})", misfit.problem, misfit.code)));
+    }
+    for planned in plan.plugins {
         let detail =
             format!("{}: {}", planned.name, planned.problem.unwrap_or_else(|| planned.state.clone()));
         findings.push(match planned.state.as_str() {

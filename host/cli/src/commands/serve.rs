@@ -14,9 +14,13 @@ use crate::{address, config, output, telemetry};
 
 pub(crate) async fn run(global: &Global) -> Outcome {
     let config = config::load(global)?;
-    telemetry::start(&config.telemetry, global.verbose)?;
-    let host = open(config).await?;
-    serve(global, &host).await
+    let telemetry = telemetry::start(&config, global.verbose)?;
+    let served = match open(config).await {
+        Ok(host) => serve(global, &host).await,
+        Err(failure) => Err(failure),
+    };
+    telemetry.end().await;
+    served
 }
 
 /// Opens a host and says how its plugins fare.

@@ -40,16 +40,27 @@ pub(crate) async fn run(global: &Global, up: &Up) -> Outcome {
             .code("no-package-clients")
             .hint("write a waystation.toml, and use `waystation serve`"));
     }
-    let configuration = configuration(global, up, &found.clients, &mut notes).await?;
-    let mut settings = configuration.telemetry.clone();
+    let mut configuration = configuration(global, up, &found.clients, &mut notes).await?;
     // `up` is for people: the table is the news, and the log only what went wrong.
-    if global.verbose == 0 && settings == waystation_server::config::Telemetry::default() {
-        settings.log = "warn".parse().map_err(|_| Failure::new(Exit::Failed, "bad filter"))?;
+    if global.verbose == 0 && configuration.telemetry == waystation_server::config::Telemetry::default() {
+        configuration.telemetry.log = "warn".parse().map_err(|_| Failure::new(Exit::Failed, "bad filter"))?;
     }
-    telemetry::start(&settings, global.verbose)?;
+    let telemetry = telemetry::start(&configuration, global.verbose)?;
+    let done = check_and_serve(global, up, configuration, &found.clients, notes).await;
+    telemetry.end().await;
+    done
+}
+
+async fn check_and_serve(
+    global: &Global,
+    up: &Up,
+    configuration: Config,
+    clients: &[Client],
+    notes: Vec<String>,
+) -> Outcome {
     output::note(format!("loading {} plugins; the first time each is compiled", configuration.plugins.len()));
     let host = serve::open(configuration).await?;
-    let items = watch(&host, &found.clients).await?;
+    let items = watch(&host, clients).await?;
 
     let began = Instant::now();
     let bar = check::bar(items.len() as u64);

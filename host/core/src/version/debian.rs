@@ -66,13 +66,13 @@ impl Debian {
     }
 }
 
+/// What follows a tilde in versions that come after the release they are made from.
+const NO_PRERELEASE: [&str; 6] = ["bpo", "deb", "dfsg", "ds", "repack", "ubuntu"];
+
 /// Whether a tilde marks something that comes before the release. A tilde also marks a repacked tarball
-/// (`~dfsg`, `~ds`), which is not.
+/// (`~dfsg`, `~ds`) and what was rebuilt for an older suite (`~deb12u1`, `~bpo12`), which do not.
 fn tilde_prerelease(upstream: &str) -> bool {
-    upstream
-        .split('~')
-        .skip(1)
-        .any(|after| !["dfsg", "ds", "repack"].iter().any(|word| after.starts_with(word)))
+    upstream.split('~').skip(1).any(|after| !NO_PRERELEASE.iter().any(|word| after.starts_with(word)))
 }
 
 /// Text and numbers in turn, the rule of deb-version(7).

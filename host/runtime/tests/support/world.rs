@@ -49,6 +49,7 @@ impl World for Probe {
                 name: identity.name,
                 version: identity.version,
                 config_schema: String::new(),
+                subject_schema: String::new(),
             }))
         })
     }
@@ -57,7 +58,7 @@ impl World for Probe {
 pub async fn run(plugin: &Plugin<Probe>, input: &str) -> Result<String, CallError> {
     let input = input.to_owned();
     plugin
-        .call(move |pre, store| {
+        .call("run", move |pre, store| {
             Box::pin(async move {
                 let instance = pre.instantiate_async(&mut *store).await?;
                 let answer = instance.waystation_probe_target().call_run(store, &input).await?;

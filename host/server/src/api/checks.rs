@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnboundedReceiverStream;
+use tracing::Instrument as _;
 use utoipa::ToSchema;
 use waystation_core::item::Item;
 
@@ -75,8 +76,8 @@ pub(crate) async fn check(State(host): State<Host>, body: Bytes) -> Result<Respo
     let chosen = chosen(&host, request.items).await?;
     let (lines, receiver) = mpsc::unbounded_channel();
     // Runs on even if the client goes away: what was asked of remotes is recorded.
-    let task = run(host.clone(), chosen, lines);
-    host.spawn(task);
+    let span = tracing::info_span!("checks", items = chosen.len());
+    host.spawn(run(host.clone(), chosen, lines).instrument(span));
     let stream = UnboundedReceiverStream::new(receiver).map(|line: CheckLine| {
         let mut text = serde_json::to_vec(&line).map_err(std::io::Error::other)?;
         text.push(b'\n');

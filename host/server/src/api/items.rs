@@ -17,6 +17,7 @@ use waystation_core::version::Scheme;
 use crate::api::problem::Problem;
 use crate::api::views::{ItemView, ReleaseView};
 use crate::declared::default_scheme;
+use crate::fit;
 use crate::host::Host;
 
 /// Items per page, unless asked otherwise.
@@ -106,7 +107,7 @@ pub(crate) async fn add(
     body: Result<Json<NewItem>, JsonRejection>,
 ) -> Result<(StatusCode, Json<ItemView>), Problem> {
     let Json(new) = body.map_err(|e| Problem::new(e.status(), "bad-body", e.body_text()))?;
-    if host.plugins().source(&new.source).is_none() {
+    let Some(source) = host.plugins().source(&new.source) else {
         let known: Vec<String> = host
             .plugins()
             .all()
@@ -120,7 +121,9 @@ pub(crate) async fn add(
         };
         let detail = format!("no update source `{}`; {there_are}", new.source);
         return Err(Problem::bad("no-such-source", detail));
-    }
+    };
+    fit::options(&source, &new.options)
+        .map_err(|found| Problem::mismatch(fit::OPTIONS, "options", &found))?;
     let scheme = match &new.scheme {
         Some(scheme) => parsed::<Scheme, _>(scheme)?,
         None => default_scheme(host.plugins(), &new.source).await,

@@ -29,8 +29,10 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::host::Host;
+use crate::traceparent;
 use problem::Problem;
 
 pub use openapi::document as openapi_document;
@@ -93,7 +95,12 @@ pub(crate) fn router(host: Host) -> Router {
 /// Path without query, and the request's id: nothing that could be a secret.
 fn span(request: &Request) -> tracing::Span {
     let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
+    let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    if let Some(parent) = traceparent::parent(request.headers()) {
+        // Without an exporter there is no trace to be part of.
+        let _ = span.set_parent(parent);
+    }
+    span
 }
 
 async fn security_headers(request: Request, next: Next) -> Response {

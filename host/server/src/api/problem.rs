@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use waystation_runtime::{CallError, LoadError};
+use waystation_schema::{Mismatch, Mismatches};
 use waystation_store::StoreError;
 
 /// What the API answers instead of what was asked for.
@@ -22,6 +23,18 @@ pub(crate) struct Problem {
     code: String,
     /// One sentence that says what to do next.
     detail: String,
+    /// Each thing that is wrong with the body, where there can be several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Fault>,
+}
+
+/// One thing that is wrong with a request's body.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Fault {
+    /// Where: a JSON pointer (RFC 6901) as a URI fragment, `#/options/page_size`.
+    pointer: String,
+    /// What, without the value.
+    detail: String,
 }
 
 impl Problem {
@@ -33,7 +46,17 @@ impl Problem {
             status: status.as_u16(),
             code: code.into(),
             detail: detail.into(),
+            errors: Vec::new(),
         }
+    }
+
+    /// A member of the body does not fit the schema that a plugin gives for it.
+    pub(crate) fn mismatch(code: &str, member: &str, found: &Mismatches) -> Self {
+        let fault = |one: &Mismatch| Fault {
+            pointer: format!("#/{member}{}", fragment(&one.pointer())),
+            detail: one.message.clone(),
+        };
+        Self { errors: found.0.iter().map(fault).collect(), ..Self::bad(code, found.under(&[member])) }
     }
 
     pub(crate) fn not_found(what: &str, name: &str) -> Self {
@@ -43,6 +66,12 @@ impl Problem {
     pub(crate) fn bad(code: &str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
     }
+}
+
+/// A pointer as it stands in a URI (RFC 6901, section 6).
+fn fragment(pointer: &str) -> String {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/-._~".contains(b);
+    pointer.bytes().map(|b| if plain(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
 impl IntoResponse for Problem {

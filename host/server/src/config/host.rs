@@ -30,6 +30,13 @@ pub struct Server {
     /// How long requests and calls of plugins may go on after the host was told to stop.
     #[schemars(extend("x-min" = "0s", "x-max" = "10m"))]
     pub shutdown_grace: TimeSpan,
+    /// How long a connection may take to send the head of its next request, waiting for it included. Then it is
+    /// closed.
+    #[schemars(extend("x-min" = "100ms", "x-max" = "10m"))]
+    pub header_timeout: TimeSpan,
+    /// Connections that are open at the same time. Further ones wait.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub max_connections: u32,
 }
 
 impl Default for Server {
@@ -39,6 +46,8 @@ impl Default for Server {
             data_dir: PathBuf::from("./waystation-data"),
             public_url: None,
             shutdown_grace: TimeSpan::seconds(30),
+            header_timeout: TimeSpan::seconds(10),
+            max_connections: 1_024,
         }
     }
 }
@@ -157,7 +166,8 @@ pub struct Telemetry {
     pub log: LogFilter,
     /// The form of log lines.
     pub log_format: LogFormat,
-    /// The OTLP endpoint that traces and metrics are sent to. Without it they are not sent.
+    /// Where traces are sent, over OTLP/HTTP: the base URL of a collector, such as `http://127.0.0.1:4318`, below
+    /// which `/v1/traces` is. Without it none are made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub otlp_endpoint: Option<HttpUrl>,
 }

@@ -313,7 +313,7 @@ fn line() -> impl Strategy<Value = String> {
 /// Sections that load, in any combination.
 fn section() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
-        "[server]\nlisten = \"[::]:1\"\npublic_url = \"https://a.example\"\nshutdown_grace = \"90s\"\n",
+        "[server]\nlisten = \"[::]:1\"\npublic_url = \"https://a.example\"\nshutdown_grace = \"90s\"\nheader_timeout = \"100ms\"\n",
         "[database]\nurl = \"postgres://u:p%40@h:5/d?sslmode=require\"\n",
         "[egress]\nallow_private_addresses = true\nca_file = \"ca.pem\"\n",
         "[plugin_limits]\nmemory = 16777216\nmax_memory = \"1 GiB\"\nhttp_total = \"1h\"\nkv_total = \"1 TiB\"\n",

@@ -9,8 +9,8 @@ const CASES: &[(&str, &[&str])] = &[
     ),
     (
         "[server]\nport = 80",
-        &["2:1 unknown-key `server.port` is not a known key | valid keys here: `data_dir`, `listen`, \
-             `public_url`, `shutdown_grace`"],
+        &["2:1 unknown-key `server.port` is not a known key | valid keys here: `data_dir`, \
+             `header_timeout`, `listen`, `max_connections`, `public_url`, `shutdown_grace`"],
     ),
     (
         "[server]\nallow_private_addresses = true",
