@@ -10,6 +10,9 @@ pub mod config;
 mod declared;
 mod deliver;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod host;
 mod kv;
 mod message;

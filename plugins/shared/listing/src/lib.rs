@@ -9,6 +9,9 @@
 
 mod address;
 mod answer;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod locator;
 mod paging;
 mod select;

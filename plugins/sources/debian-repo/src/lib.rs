@@ -10,6 +10,9 @@ mod certificate;
 mod cleartext;
 mod control;
 mod day;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod index;
 mod keyring;
 mod problem;
