@@ -6,17 +6,25 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alone;
 pub mod api;
+pub mod authority;
 pub mod built;
+pub mod database;
 pub mod folder;
 pub mod host;
+pub mod names;
 pub mod patience;
 pub mod settings;
 pub mod stand_in;
 pub mod wasm;
 
+pub use alone::alone;
 pub use api::{Answer, Api};
+pub use authority::Authority;
+pub use database::Database;
 pub use folder::{Folder, Ran};
 pub use host::Host;
+pub use names::Names;
 pub use patience::until;
 pub use stand_in::{Gate, Reply, Seen, StandIn};

@@ -9,10 +9,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 use crate::patience::until;
 
@@ -150,6 +151,7 @@ struct State {
 
 /// See the module. Stops when dropped.
 pub struct StandIn {
+    scheme: &'static str,
     address: SocketAddr,
     state: Arc<State>,
     accepting: JoinHandle<()>,
@@ -175,17 +177,36 @@ impl StandIn {
     /// # Errors
     /// When it cannot be had.
     pub async fn start_at(address: &str) -> Result<Self> {
+        Self::listen(address, None).await
+    }
+
+    /// On a free port of 127.0.0.1, behind TLS.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn start_secure(acceptor: TlsAcceptor) -> Result<Self> {
+        Self::listen("127.0.0.1:0", Some(acceptor)).await
+    }
+
+    async fn listen(address: &str, acceptor: Option<TlsAcceptor>) -> Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let (address, state) = (listener.local_addr()?, Arc::<State>::default());
+        let scheme = if acceptor.is_some() { "https" } else { "http" };
         let shared = Arc::clone(&state);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let state = Arc::clone(&shared);
+                let (state, acceptor) = (Arc::clone(&shared), acceptor.clone());
                 // A client that goes away in the middle is its own affair.
-                tokio::spawn(async move { drop(state.serve(stream).await) });
+                tokio::spawn(async move {
+                    match acceptor {
+                        Some(acceptor) => drop(state.serve(acceptor.accept(stream).await?).await),
+                        None => drop(state.serve(stream).await),
+                    }
+                    anyhow::Ok(())
+                });
             }
         });
-        Ok(Self { address, state, accepting })
+        Ok(Self { scheme, address, state, accepting })
     }
 
     /// The port.
@@ -195,7 +216,7 @@ impl StandIn {
 
     /// Scheme, host and port.
     pub fn origin(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// The address of a path.
@@ -239,7 +260,7 @@ impl StandIn {
 }
 
 impl State {
-    async fn serve(&self, mut stream: TcpStream) -> Result<()> {
+    async fn serve(&self, mut stream: impl Stream) -> Result<()> {
         let seen = read(&mut stream).await?;
         let reply = self.next(seen.target.split('?').next().unwrap_or_default());
         let tag = seen.header("if-none-match").to_owned();
@@ -259,7 +280,12 @@ impl State {
     }
 }
 
-async fn read(stream: &mut TcpStream) -> Result<Seen> {
+/// What bytes come and go over.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+async fn read(stream: &mut impl Stream) -> Result<Seen> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -285,7 +311,7 @@ async fn read(stream: &mut TcpStream) -> Result<Seen> {
     Ok(seen)
 }
 
-async fn answer(stream: &mut TcpStream, reply: Reply, tag: &str) -> Result<()> {
+async fn answer(stream: &mut impl Stream, reply: Reply, tag: &str) -> Result<()> {
     match reply {
         Reply::Whole { status, headers, body } => whole(stream, status, &headers, &body).await,
         Reply::Tagged { etag, .. } if tag == etag => {
@@ -325,7 +351,7 @@ async fn answer(stream: &mut TcpStream, reply: Reply, tag: &str) -> Result<()> {
 }
 
 async fn whole(
-    stream: &mut TcpStream,
+    stream: &mut impl Stream,
     status: u16,
     headers: &[(&'static str, String)],
     body: &[u8],

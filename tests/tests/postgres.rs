@@ -1,48 +1,14 @@
 //! Several hosts on one PostgreSQL.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
 use waystation_tests::api::{list, text};
 use waystation_tests::settings::{WEBHOOK_KEY, WEBHOOK_KEY_VARIABLE, documents, item, webhook};
-use waystation_tests::{Folder, Gate, Host, Reply, StandIn, built};
-
-/// A database of its own on the server of the tests.
-struct Database {
-    server: PgConnectOptions,
-    name: String,
-}
-
-impl Database {
-    async fn make() -> Result<Self> {
-        let server: PgConnectOptions = built::postgres()?.parse()?;
-        let name = format!("ws_e2e_{:x}", std::process::id());
-        let made = Self { server, name };
-        made.admin(format!("DROP DATABASE IF EXISTS {0} WITH (FORCE)", made.name)).await?;
-        made.admin(format!("CREATE DATABASE {}", made.name)).await?;
-        Ok(made)
-    }
-
-    async fn admin(&self, sql: String) -> Result<()> {
-        let mut admin = PgConnection::connect_with(&self.server)
-            .await
-            .context("the PostgreSQL of the tests does not answer")?;
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut admin).await?;
-        Ok(admin.close().await?)
-    }
-
-    fn url(&self) -> String {
-        self.server.clone().database(&self.name).to_url_lossy().to_string()
-    }
-
-    async fn remove(self) -> Result<()> {
-        self.admin(format!("DROP DATABASE {} WITH (FORCE)", self.name)).await
-    }
-}
+use waystation_tests::{Database, Folder, Gate, Host, Reply, StandIn};
 
 #[tokio::test]
 async fn two_hosts_share_items_checks_and_messages() -> Result<()> {
-    let database = Database::make().await?;
+    let database = Database::make("share").await?;
     let result = share(&database.url()).await;
     database.remove().await?;
     result
@@ -118,7 +84,7 @@ async fn a_database_that_does_not_answer_ends_the_start() -> Result<()> {
 
 #[tokio::test]
 async fn a_killed_host_takes_its_own_messages_back() -> Result<()> {
-    let database = Database::make().await?;
+    let database = Database::make("freed").await?;
     let result = come_back(&database.url()).await;
     database.remove().await?;
     result

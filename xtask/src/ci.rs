@@ -42,9 +42,19 @@ fn stages<'a>(layout: &'a Layout, toolchain: &'a Toolchain) -> Vec<Stage<'a>> {
         ("test", Box::new(|| test::run(layout, &[]))),
         (
             "lock files",
-            Box::new(|| each(layout, &["metadata", "--locked", "--format-version=1", "--quiet"], true)),
+            Box::new(|| {
+                let check = ["metadata", "--locked", "--format-version=1", "--quiet"];
+                each(layout, &check, true)?;
+                fuzzing(layout, &check)
+            }),
         ),
-        ("format", Box::new(|| each(layout, &["fmt", "--all", "--check"], false))),
+        (
+            "format",
+            Box::new(|| {
+                each(layout, &["fmt", "--all", "--check"], false)?;
+                fuzzing(layout, &["fmt", "--check"])
+            }),
+        ),
         ("clippy", Box::new(|| each(layout, CLIPPY, false))),
         ("clippy for wasm", Box::new(|| clippy_for_wasm(layout, toolchain))),
         ("documentation", Box::new(|| documentation(layout))),
@@ -78,6 +88,13 @@ fn each(layout: &Layout, args: &[&str], discard_output: bool) -> Result<()> {
         proc::run(command.args(args))?;
     }
     Ok(())
+}
+
+/// The fuzzing targets are one line each. To build them would build the host once more; what they call is part
+/// of the tests.
+fn fuzzing(layout: &Layout, args: &[&str]) -> Result<()> {
+    let mut command = cargo::command(&layout.fuzz(), layout.target());
+    proc::run(command.args(args).stdout(std::process::Stdio::null()))
 }
 
 fn clippy_for_wasm(layout: &Layout, toolchain: &Toolchain) -> Result<()> {

@@ -85,6 +85,11 @@ impl Layout {
         self.target.join("bench-guests")
     }
 
+    /// Fuzzing targets: a workspace of their own, for all they stand on is built for coverage.
+    pub(crate) fn fuzz(&self) -> PathBuf {
+        self.root.join("fuzz")
+    }
+
     /// The benchmarks' peers: a workspace of their own, for it brings its own engine.
     pub(crate) fn peers(&self) -> PathBuf {
         self.root.join("benches/peers")

@@ -11,6 +11,7 @@ mod cargo;
 mod ci;
 mod docs;
 mod fixtures;
+mod fuzz;
 mod interrupt;
 mod layout;
 mod plugins;
@@ -66,6 +67,17 @@ enum Step {
         #[arg(long)]
         json: bool,
     },
+    /// Try random input on the parsers that meet the outside.
+    Fuzz {
+        /// Only this one; all of `fuzz/fuzz_targets` when left out.
+        target: Option<String>,
+        /// How long each is tried.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Run the target on the input in this file instead.
+        #[arg(long, requires = "target")]
+        input: Option<std::path::PathBuf>,
+    },
     /// Build the fixture plugins of the tests.
     #[command(hide = true)]
     Fixtures,
@@ -105,6 +117,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             plugins::build(&layout, &wasm::ensure(&layout, toolchain)?).map(|_| ())
         }
         Step::Bench { name, json } => bench::run(&layout, name.as_deref(), json),
+        Step::Fuzz { target, seconds, input } => {
+            fuzz::run(&layout, target.as_deref(), seconds, input.as_deref())
+        }
         Step::Fixtures => fixtures::build(&layout, &wasm::ensure(&layout, wasm::Choice::Auto)?),
         Step::Links => docs::check(&layout),
         Step::Postgres => postgres::hold(),

@@ -1,6 +1,7 @@
 //! What people and programs read. Standard output holds the answer, standard error
-//! everything else.
+//! everything else. What came from outside cannot act on a terminal.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use comfy_table::presets::NOTHING;
@@ -9,19 +10,39 @@ use serde::Serialize;
 
 /// Prints one line of the answer.
 pub(crate) fn line(text: impl AsRef<str>) {
-    // Whoever reads may have seen enough (`| head`): that is no failure of ours.
-    let _ = writeln!(std::io::stdout().lock(), "{}", text.as_ref());
+    print(&harmless(text.as_ref()));
 }
 
 /// Says something on the side.
 pub(crate) fn note(text: impl AsRef<str>) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());
+    let _ = writeln!(std::io::stderr().lock(), "{}", harmless(text.as_ref()));
 }
 
 /// Prints the answer for a program.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), serde_json::Error> {
-    line(serde_json::to_string_pretty(value)?);
+    print(&serde_json::to_string_pretty(value)?);
     Ok(())
+}
+
+/// Prints one of several answers for a program, on a line of its own.
+pub(crate) fn json_line(value: &impl Serialize) -> Result<(), serde_json::Error> {
+    print(&serde_json::to_string(value)?);
+    Ok(())
+}
+
+fn print(text: &str) {
+    // Whoever reads may have seen enough (`| head`): that is no failure of ours.
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Makes visible what would colour, move or reorder what a terminal shows: control characters, and the marks
+/// that turn the direction of writing (Unicode's `Bidi_Control`).
+fn harmless(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if text.contains(acts) { text.replace(acts, "\u{fffd}").into() } else { text.into() }
 }
 
 /// Prints rows under headings; fits the terminal where there is one.
@@ -30,9 +51,9 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings.map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.map(|cell| harmless(&cell).into_owned()));
     }
-    line(table.trim_fmt());
+    print(&table.trim_fmt());
 }
 
 /// `3.4 MiB`
@@ -67,6 +88,15 @@ pub(crate) fn short(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_acts_on_a_terminal() {
+        let nasty = "a\u{1b}[2J\u{9b}b\r\u{202e}c\u{2066}d\u{7f}";
+        assert_eq!(harmless(nasty), "a\u{fffd}[2J\u{fffd}b\u{fffd}\u{fffd}c\u{fffd}d\u{fffd}");
+        for plain in ["", "a\n\tb", "ä 🚉 אב"] {
+            assert!(matches!(harmless(plain), Cow::Borrowed(same) if same == plain));
+        }
+    }
 
     #[test]
     fn amounts() {

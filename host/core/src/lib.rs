@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod policy;
 pub mod release;
 pub mod version;

@@ -42,6 +42,9 @@ mod counters;
 mod credentials;
 mod error;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod grant;
 pub mod headers;
 mod limits;

@@ -25,6 +25,9 @@ mod cpu;
 mod engine;
 mod error;
 mod failure;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod grants;
 mod imports;
 mod interfaces;

@@ -224,6 +224,37 @@ async fn writes_of_one_call_are_bounded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_neither_reads_nor_writes_what_another_stored() {
+    // Stores what it is told under one key; told nothing, it tells what is there.
+    let fixture = Fixture {
+        imports: r#"(import "waystation:host/kv@0.1.0" "set" (func $set (param i32 i32 i32 i32 i32)))
+            (import "waystation:host/kv@0.1.0" "get" (func $get (param i32 i32 i32)))"#,
+        declarations: r#"(data (i32.const 720) "shared")"#,
+        run: "(if (local.get $length)
+                (then (call $set (i32.const 720) (i32.const 6)
+                    (local.get $input) (local.get $length) (i32.const 800)))
+                (else (call $get (i32.const 720) (i32.const 6) (i32.const 800))
+                    (i32.store (i32.const 516) (i32.load (i32.const 808)))
+                    (i32.store (i32.const 520) (i32.load (i32.const 812)))))
+            (global.get $ok)",
+        manifest: manifest(KV_REQUEST),
+        ..Fixture::default()
+    };
+    let granted = || Settings { grants: Grants { kv: true, ..Grants::default() }, ..settings() };
+    let sandbox = Sandbox::new();
+    sandbox.install(&fixture, granted()).await.unwrap();
+    let other = sandbox.runtime.plugin::<support::Probe>("other", 4, 8);
+    let named = Settings { name: "other".into(), ..granted() };
+    sandbox.runtime.install(&other, fixture.bundle(), named).await.unwrap();
+
+    support::run(&sandbox.plugin, "of the first").await.unwrap();
+    assert_eq!(support::run(&other, "").await.unwrap(), "");
+    support::run(&other, "of the other").await.unwrap();
+    assert_eq!(support::run(&sandbox.plugin, "").await.unwrap(), "of the first");
+    assert_eq!(support::run(&other, "").await.unwrap(), "of the other");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn endless_recursion_exhausts_the_stack_of_the_guest_only() {
     let fixture = Fixture {
         declarations: "(func $deep (param i32) (result i32)

@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use waystation_core::id::HostId;
@@ -13,7 +15,7 @@ use waystation_core::name::TaskName;
 use waystation_core::schedule::{CronExpr, next_run};
 use waystation_store::{Store, StoreError};
 
-use crate::checker::Checker;
+use crate::checker::{CheckFailure, Checked, Checker};
 use crate::deliver::Deliverer;
 
 /// How often the loops look without being woken. With several hosts on one
@@ -22,6 +24,10 @@ pub(crate) const LOOK: Duration = Duration::from_secs(5);
 
 /// Longer than the check of a batch may take.
 const CHECK_LEASE: Duration = Duration::from_secs(900);
+
+/// Checks that could not be recorded are done again after this time: remotes are not asked over and over while
+/// a disk is full.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Items claimed at once.
 const CLAIM: u32 = 1_000;
@@ -40,7 +46,7 @@ impl Background {
     /// Starts the loops on `tracker`; they end after `stop`.
     pub(crate) fn start(self, tracker: &TaskTracker, stop: &CancellationToken) {
         let Self { store, host, checker, deliverer } = self;
-        let checks = Checks { store: store.clone(), host, checker };
+        let checks = Checks { store: store.clone(), host, checker, unrecorded: Mutex::default() };
         // A new item is an event, so it is checked at once.
         let (events, stopped) = (store.subscribe(), stop.clone());
         tracker.spawn(async move { repeat(&stopped, Some(events), || checks.round()).await });
@@ -87,10 +93,13 @@ struct Checks {
     store: Store,
     host: HostId,
     checker: Checker,
+    /// Since when there are checks whose outcome the database did not take.
+    unrecorded: Mutex<Option<Instant>>,
 }
 
 impl Checks {
     async fn round(&self) -> Result<usize, StoreError> {
+        self.give_back().await?;
         let due = self.store.claim_due_items(self.host, Timestamp::now(), CHECK_LEASE, CLAIM).await?;
         let items: Vec<_> = due.into_iter().map(|due| due.item).collect();
         let count = items.len();
@@ -101,8 +110,30 @@ impl Checks {
                 .filter(|c| c.result.as_ref().is_ok_and(|conclusion| conclusion.check.failing.is_some()))
                 .count();
             tracing::info!(items = count, failed, "checked items that were due");
+            self.note_unrecorded(&checked);
         }
         Ok(count)
+    }
+
+    fn note_unrecorded(&self, checked: &[Checked]) {
+        let refused = |c: &Checked| match &c.result {
+            Err(CheckFailure::Store(code, message)) => Some((*code, message.clone())),
+            _ => None,
+        };
+        if let Some((code, error)) = checked.iter().find_map(refused) {
+            tracing::error!(code, error, "checks were not recorded and are done again");
+            self.unrecorded.lock().get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Makes due again what was checked in vain. Between two rounds this host claims no other items.
+    async fn give_back(&self) -> Result<(), StoreError> {
+        let since = *self.unrecorded.lock();
+        if since.is_some_and(|since| since.elapsed() >= AGAIN) {
+            self.store.release_items(self.host).await?;
+            *self.unrecorded.lock() = None;
+        }
+        Ok(())
     }
 }
 

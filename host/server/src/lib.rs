@@ -11,6 +11,9 @@ mod declared;
 mod deliver;
 mod error;
 mod fit;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod host;
 mod identity;
 mod kv;

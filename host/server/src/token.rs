@@ -36,11 +36,19 @@ impl ApiToken {
             ))),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 let text = format!("{PREFIX}{}", hex::encode(rand::random::<[u8; 32]>()));
+                // Whole or not at all: a disk that fills up meanwhile leaves no file without a token.
+                let part = data.join(format!("{TOKEN_FILE}.part"));
+                let _ = std::fs::remove_file(&part);
                 let mut file =
-                    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-                file.write_all(text.as_bytes())?;
-                file.sync_all()?;
-                Ok(Self::new(&text))
+                    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+                let written = file
+                    .write_all(text.as_bytes())
+                    .and_then(|()| file.sync_all())
+                    .and_then(|()| std::fs::rename(&part, &path));
+                if written.is_err() {
+                    let _ = std::fs::remove_file(&part);
+                }
+                written.map(|()| Self::new(&text))
             }
             Err(e) => Err(e),
         }
@@ -80,6 +88,38 @@ mod tests {
         assert!(!first.matches(""));
         let mode = std::fs::metadata(folder.path().join(TOKEN_FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn whatever_is_not_the_whole_token_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = ApiToken::open(folder.path()).unwrap();
+        let right = token.reveal().to_owned();
+        assert!(token.matches(&right));
+        for length in 0..right.len() {
+            // Too short, too long by as much, and wrong in one place.
+            assert!(!token.matches(&right[..length]), "{length}");
+            assert!(!token.matches(&format!("{right}{}", &right[..=length])), "{length}");
+            let other = if &right[length..=length] == "0" { "1" } else { "0" };
+            let mut wrong = right.clone();
+            wrong.replace_range(length..=length, other);
+            assert!(!token.matches(&wrong), "{length}");
+        }
+        assert!(!token.matches(&right.to_uppercase()));
+        assert!(!token.matches(&format!("{right}\0")));
+    }
+
+    /// Time cannot be measured honestly in a test. What is held instead: secrets are compared by `subtle`, as
+    /// digests of one length, and by nothing else in this file.
+    #[test]
+    fn only_a_constant_time_function_compares() {
+        let source = include_str!("token.rs");
+        let code = source.split("#[cfg(test)]").next().unwrap();
+        let mentions = |word: &str| code.lines().filter(|line| line.contains(word)).count();
+        assert_eq!(mentions(".ct_eq(&self.digest)"), 1);
+        assert_eq!(mentions("self.digest"), 1, "the digest is used elsewhere");
+        assert_eq!(mentions("self.text"), 1, "the token itself is only given out by `reveal`");
+        assert!(!code.contains("PartialEq") && !code.contains("pub fn digest"));
     }
 
     #[test]

@@ -201,6 +201,19 @@ impl Store {
         tx.commit().await
     }
 
+    /// Gives back the items that `host` claimed, for checks whose outcome it could not record.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn release_items(&self, host: HostId) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE items SET claimed_by = NULL, lease_until = NULL WHERE claimed_by = $1")
+            .bind(host.to_string())
+            .execute(&mut *tx.tx)
+            .await?;
+        tx.commit().await
+    }
+
     /// Ends the leases of `host`, or of all hosts, that were left behind: nobody works on them any more.
     ///
     /// # Errors

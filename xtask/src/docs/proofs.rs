@@ -1,4 +1,4 @@
-//! The tests that the list of threats names: each exists.
+//! The tests that the list of threats names: each exists, and each threat names one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,11 +7,13 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use pulldown_cmark::{Event, Options, Parser};
 
-/// The tests named in `page` that no file of their crate under `host` (or of `tests`) declares.
+/// The tests named in `page` that no file of their crate under `host` (or of `tests`) declares, and the threats
+/// that name none.
 pub(super) fn missing(page: &Path, root: &Path) -> Result<Vec<String>> {
     let text = fs::read_to_string(page).with_context(|| format!("could not read {}", page.display()))?;
     let mut functions = BTreeMap::new();
-    let mut problems = Vec::new();
+    let mut problems: Vec<String> =
+        unproven(&text).map(|threat| format!("{}: {threat} names no test", page.display())).collect();
     for (krate, test) in named(&text) {
         if !functions.contains_key(&krate) {
             let dir = if krate == "tests" { root.join("tests") } else { root.join("host").join(&krate) };
@@ -22,6 +24,15 @@ pub(super) fn missing(page: &Path, root: &Path) -> Result<Vec<String>> {
         }
     }
     Ok(problems)
+}
+
+/// The first cell of every row whose last cell is empty.
+fn unproven(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim);
+        let first = cells.next()?;
+        (cells.next_back() == Some("")).then_some(first)
+    })
 }
 
 /// Code spans of the form `crate::test`.
@@ -74,11 +85,12 @@ mod tests {
         let page = root.path().join("threats.md");
         fs::write(
             &page,
-            "| # | test |\n|---|---|\n| N1 | `egress::it_holds`, `egress::gone`, `std::Mutex` |\n",
+            "| # | test |\n|---|---|\n| N1 | `egress::it_holds`, `egress::gone`, `std::Mutex` |\n| N2 | |\n",
         )
         .unwrap();
         let problems = missing(&page, root.path()).unwrap();
-        assert_eq!(problems.len(), 1, "{problems:?}");
-        assert!(problems[0].contains("`egress::gone`"));
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems[0].ends_with("N2 names no test"), "{problems:?}");
+        assert!(problems[1].contains("`egress::gone`"), "{problems:?}");
     }
 }

@@ -34,7 +34,7 @@ pub(crate) async fn run(global: &Global, follow: bool) -> Outcome {
 
 fn print(global: &Global, event: &EventView) -> Outcome {
     if global.json {
-        output::line(serde_json::to_string(event)?);
+        output::json_line(event)?;
         return Ok(());
     }
     let data = serde_json::to_string(&event.data)?;

@@ -218,7 +218,7 @@ async fn logs(global: &Global, name: &str, follow: bool) -> Outcome {
 
 fn print(global: &Global, line: &LineView) -> Outcome {
     if global.json {
-        output::line(serde_json::to_string(line)?);
+        output::json_line(line)?;
         return Ok(());
     }
     let fields: String = line.fields.iter().map(|(name, value)| format!(" {name}={value}")).collect();

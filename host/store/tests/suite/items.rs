@@ -1,7 +1,10 @@
 use waystation_core::{
+    check::Outcome,
+    event::{EventSeq, EventType},
     id::ItemId,
     item::KEPT_RELEASES,
     machine::{Standing, THIS_HOST},
+    release::Release,
 };
 use waystation_store::nowhere;
 
@@ -134,4 +137,54 @@ pub(crate) async fn releases_are_bounded(db: Db) {
         store.releases(item.id).await.unwrap().iter().map(|known| known.first_seen).collect();
     assert!(first_seen[..30].iter().all(|seen| *seen == at(2)));
     assert!(first_seen[30..].iter().all(|seen| *seen == at(1)));
+}
+
+/// Text that would do harm in a statement that is glued together.
+const HOSTILE: [&str; 8] = [
+    "'; DROP TABLE items; --",
+    "x'); DELETE FROM events; --",
+    "\" OR \"1\"=\"1",
+    "' UNION SELECT value FROM kv --",
+    "% _ \\ $1 ?1 :name @name",
+    "\0 \u{1} \r\n",
+    "ä 🚉 \u{202e} \u{10ffff}",
+    "*/ 1; PRAGMA writable_schema = 1; /*",
+];
+
+pub(crate) async fn hostile_text_comes_back_and_changes_nothing_else(db: Db) {
+    let store = db.open().await;
+    let bystander = add(&store, "bystander").await;
+    let machine = store.ensure_machine(&"this-host".parse().unwrap(), at(0)).await.unwrap();
+    for (n, text) in HOSTILE.into_iter().enumerate() {
+        let mut spec = spec(&format!("item-{n}"));
+        spec.options.insert(text.to_owned(), text.into());
+        if let Ok(locator) = text.parse() {
+            spec.locator = locator;
+        }
+        let item = store.add_item(spec.clone(), at(0), at(0), &nowhere).await.unwrap();
+        let manager = "apt".parse().unwrap();
+        store.record_installed(machine.id, item.id, &manager, text, at(0), &nowhere).await.unwrap();
+        let listing = Outcome::Listing {
+            releases: vec![Release { channel: Some(text.to_owned()), ..Release::new("1.0.0") }],
+            validator: Some(text.to_owned()),
+        };
+        store.record_check(item.id, &listing, &timing(0), &nowhere).await.unwrap();
+
+        let kept = store.item_named(&spec.name).await.unwrap();
+        assert_eq!(kept.spec, spec);
+        // PostgreSQL has no text with a zero in it.
+        let (without_zero, shown) =
+            (text.replace('\0', "\u{fffd}"), |kept: &str| kept.replace('\0', "\u{fffd}"));
+        assert_eq!(kept.check.validator.as_deref().map(shown), Some(without_zero.clone()));
+        let installed = store.installed(Some(item.id)).await.unwrap();
+        assert_eq!(installed.iter().map(|i| shown(&i.installed)).collect::<Vec<_>>(), [without_zero]);
+        let releases = store.releases(item.id).await.unwrap();
+        let channels: Vec<_> = releases.iter().map(|known| known.release.channel.as_deref()).collect();
+        assert_eq!(channels, [Some(text)]);
+    }
+    assert_eq!(store.items(None, 100).await.unwrap().len(), HOSTILE.len() + 1);
+    assert_eq!(store.item_named(&bystander.spec.name).await.unwrap(), bystander);
+    let added = |event: &waystation_core::event::Event| event.kind == EventType::ITEM_ADDED;
+    let events = store.events_after(EventSeq(0), 1_000).await.unwrap();
+    assert_eq!(events.iter().filter(|event| added(event)).count(), HOSTILE.len() + 1);
 }

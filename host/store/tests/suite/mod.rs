@@ -81,6 +81,7 @@ macro_rules! tests {
             items: [
                 an_item_is_added_found_changed_and_removed, a_name_is_taken_once, pages_follow_byte_order,
                 another_question_forgets_the_old_answer, what_is_installed_is_compared_and_told, releases_are_bounded,
+                hostile_text_comes_back_and_changes_nothing_else,
             ],
             kv: [
                 values_come_back, quotas_hold, racing_writers_stay_within_the_quota, prefixes_are_bytes, keys_come_in_pages,

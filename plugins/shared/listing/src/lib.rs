@@ -10,6 +10,9 @@
 mod address;
 mod answer;
 mod forge;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod locator;
 mod paging;
 mod refusal;

@@ -12,6 +12,9 @@ mod config;
 mod control;
 mod day;
 mod fetch;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod index;
 mod keyring;
 mod problem;

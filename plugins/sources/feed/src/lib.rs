@@ -2,6 +2,9 @@
 
 mod encoding;
 mod entries;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod pick;
 mod problem;
 

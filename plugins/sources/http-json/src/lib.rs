@@ -1,6 +1,9 @@
 //! Update source: versions in a JSON document, found with JSONPath.
 
 mod document;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod options;
 mod problem;
 mod select;

@@ -77,6 +77,9 @@ fn release(node: &LocatedNode<'_>, options: &Options, base: &Url) -> Result<Rele
             )
         })?,
     };
+    if version.is_empty() {
+        return Err(format!("the text at `{}` is empty", node.location()));
+    }
     let at = |path: &Option<Path>| path.as_ref().and_then(|path| path.first(value));
     let by_pattern = || match &options.prerelease_pattern {
         Some(pattern) => pattern.is_match(version),

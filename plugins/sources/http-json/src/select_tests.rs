@@ -39,6 +39,13 @@ fn texts_objects_and_keys_give_versions() {
 }
 
 #[test]
+fn an_empty_text_is_no_version() {
+    let rules = || json!({"versions": "$[*]"});
+    assert_eq!(versions(&json!(["1.0", "", " "]), rules()), ["1.0"]);
+    assert!(refusal(&json!([""]), rules()).contains("is empty"));
+}
+
+#[test]
 fn everything_else_is_found_beside_the_version() {
     let document = json!([{
         "v": "1.0", "at": "2026-01-31", "page": "notes/1.0", "lts": "Iron", "beta": false, "gone": "",

@@ -7,6 +7,9 @@
 
 mod challenge;
 mod document;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod image;
 mod order;
 mod registry;

@@ -3,6 +3,9 @@
 mod document;
 mod file;
 mod filename;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod html;
 mod name;
 mod release;

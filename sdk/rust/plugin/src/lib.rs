@@ -10,6 +10,9 @@ pub mod bindings;
 pub mod config;
 pub mod credentials;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod http;
 pub mod kv;
 pub mod log;

@@ -1,0 +1,36 @@
+//! What fuzzing calls: each function takes any bytes and panics where a promise of this crate is broken. It is
+//! part of tests and of `fuzz/` only.
+
+use crate::config::{Config, Environment, Secrets};
+
+/// A configuration: it is refused with sentences, or reads the same when it is written out.
+pub fn config(data: &[u8]) {
+    let none = Environment::default();
+    match Config::parse(Some(("fuzz.toml", data)), &none) {
+        Ok(config) => {
+            let written = config.to_toml(Secrets::Reveal).unwrap_or_default();
+            let again = Config::parse(Some(("again.toml", written.as_bytes())), &none);
+            let again = again.and_then(|again| Ok(again.to_toml(Secrets::Reveal).unwrap_or_default()));
+            assert_eq!(again.as_ref().ok(), Some(&written), "{again:?}");
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// Seeds, and inputs on which something was found before.
+    #[test]
+    fn seeds_of_fuzzing_hold() {
+        for (target, check) in [("config", super::config as fn(&[u8]))] {
+            let folder =
+                std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(target);
+            let seeds: Vec<_> =
+                std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+            assert!(!seeds.is_empty(), "{target}");
+            for seed in seeds {
+                check(&std::fs::read(seed).unwrap());
+            }
+        }
+    }
+}
