@@ -51,6 +51,9 @@ async fn only_text(folder: &Folder, site: &StandIn) -> Result<()> {
             api.request(Method::POST, "/api/v1/items").json(&json!({ "name": odd, "source": "documents" })),
             api.request(Method::POST, "/api/v1/items")
                 .json(&json!({ "name": "x", "source": odd, "locator": "x" })),
+            api.request(Method::POST, "/api/v1/items").json(&json!({
+                "name": "x", "source": "documents", "locator": "x", "options": { "versions": "$", odd: "" }
+            })),
         ] {
             let shown = format!("{request:?}");
             let answer = api.send(request).await?;
@@ -61,7 +64,7 @@ async fn only_text(folder: &Folder, site: &StandIn) -> Result<()> {
         let name = format!("item-{n}");
         let new = json!({
             "name": name, "source": "documents", "locator": odd, "scheme": "semver",
-            "options": { "versions": odd, odd: odd }, "installed": { "manager": "cargo", "version": odd },
+            "options": { "versions": odd }, "installed": { "manager": "cargo", "version": odd },
         });
         api.post("/api/v1/items", &new).await?;
         api.checked(&name).await?;

@@ -10,6 +10,7 @@ use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 use waystation_core::check::{CheckError, Conclusion, Outcome, Timing};
 use waystation_core::event::NewEvent;
 use waystation_core::item::{Item, KEPT_RELEASES};
@@ -147,7 +148,8 @@ impl Checker {
                 let seal = Seal::of(plugin);
                 let asked = seal.query(&item);
                 let (plugin, query) = (Arc::clone(plugin), asked.clone());
-                let call = tokio::spawn(async move { update_source::releases(&plugin, query).await });
+                let call = async move { update_source::releases(&plugin, query).await };
+                let call = tokio::spawn(call.in_current_span());
                 let outcome = match AbortOnDropHandle::new(call).await {
                     Ok(answer) => seal.outcome(answer, &asked),
                     Err(broken) => Outcome::Failed(broken_off(&broken)),

@@ -9,7 +9,7 @@ use crate::control;
 use crate::index::Wanted;
 use crate::keyring::Keyring;
 use crate::release_file::{Packing, ReleaseFile};
-use crate::seen::Seen;
+use crate::seen;
 use crate::settings::Trust;
 use crate::{signature, unpack, verify, version};
 
@@ -28,7 +28,7 @@ pub fn release(data: &[u8]) {
     {
         assert!(indexes.iter().all(|index| index.listed.path.starts_with("main/binary-")));
     }
-    let _ = Seen::parse(&text, "print");
+    let _ = seen::read(&text, "print");
 }
 
 /// Signatures: nothing that comes in counts as one of a key that nobody has.
