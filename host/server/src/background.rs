@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::TryRecvError::{Closed, Empty};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -66,6 +67,8 @@ async fn repeat<F>(
     F: Future<Output = Result<usize, StoreError>>,
 {
     while !stop.is_cancelled() {
+        // What is told until here is seen by the round below: one look for a thousand events.
+        while events.as_mut().is_some_and(|events| !matches!(events.try_recv(), Err(Empty | Closed))) {}
         let pause = match round().await {
             Ok(0) => LOOK,
             Ok(_) => continue,
@@ -100,6 +103,9 @@ struct Checks {
 impl Checks {
     async fn round(&self) -> Result<usize, StoreError> {
         self.give_back().await?;
+        if !self.store.is_check_due(Timestamp::now()).await? {
+            return Ok(0);
+        }
         let due = self.store.claim_due_items(self.host, Timestamp::now(), CHECK_LEASE, CLAIM).await?;
         let items: Vec<_> = due.into_iter().map(|due| due.item).collect();
         let count = items.len();

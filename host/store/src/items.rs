@@ -266,6 +266,20 @@ impl Store {
         crate::row::unsigned(n)
     }
 
+    /// Whether a check is due that no host does yet. To look costs less than to claim: it waits for no writer.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn is_check_due(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let found: Option<String> = sqlx::query_scalar(
+            "SELECT id FROM items WHERE next_check_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) LIMIT 1",
+        )
+        .bind(micros(now))
+        .fetch_optional(self.reader())
+        .await?;
+        Ok(found.is_some())
+    }
+
     /// Claims up to `limit` items whose check is due, the longest due first, until `now + lease`. An item is
     /// held by one host at a time; its claim ends with [`Store::record_check`] or with the lease.
     ///

@@ -34,7 +34,12 @@ pub(crate) async fn a_lease_that_ends_is_taken_over(db: Db) {
     let item = add(&store, "rg").await;
     let claim = |n, seconds| {
         let store = store.clone();
-        async move { store.claim_due_items(host(n), at(seconds), secs(60), 9).await.unwrap().len() }
+        async move {
+            let due = store.is_check_due(at(seconds)).await.unwrap();
+            let claimed = store.claim_due_items(host(n), at(seconds), secs(60), 9).await.unwrap().len();
+            assert_eq!(due, claimed > 0, "a look sees what a claim would take");
+            claimed
+        }
     };
     assert_eq!(store.claim_due_items(host(1), at(-1), secs(60), 9).await.unwrap().len(), 0);
     assert_eq!(claim(1, 0).await, 1);
