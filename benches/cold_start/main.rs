@@ -72,7 +72,7 @@ fn starts(count: u32, folder: &Folder, memory: &mut Vec<f64>) -> Result<Duration
     for _ in 0..count {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let began = Instant::now();
-        let host = Started::new(folder, address)?;
+        let mut host = Started::new(folder, address)?;
         host.ready(address)?;
         took += began.elapsed();
         memory.push(host.memory()?);
@@ -86,16 +86,24 @@ struct Started(Child);
 impl Started {
     fn new(folder: &Folder, address: SocketAddr) -> Result<Self> {
         let mut command = Command::new(built::binary()?);
-        command.arg("serve").env("WAYSTATION_SERVER__LISTEN", address.to_string()).current_dir(folder.path());
+        // Nothing of the environment in which this runs is a setting.
+        command
+            .env_clear()
+            .arg("serve")
+            .env("WAYSTATION_SERVER__LISTEN", address.to_string())
+            .current_dir(folder.path());
         command.env(settings::WEBHOOK_KEY_VARIABLE, settings::WEBHOOK_KEY);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         Ok(Self(command.spawn()?))
     }
 
     /// Waits until `/readyz` says so.
-    fn ready(&self, address: SocketAddr) -> Result<()> {
+    fn ready(&mut self, address: SocketAddr) -> Result<()> {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
+            if let Some(status) = self.0.try_wait()? {
+                bail!("the host ended ({status}) before it was ready");
+            }
             if is_ready(address).unwrap_or(false) {
                 return Ok(());
             }

@@ -121,8 +121,8 @@ pub struct Conclusion {
     pub check: CheckState,
     /// When it is checked next.
     pub next_check_at: Timestamp,
-    /// The releases to remember from now on, newest first.
-    pub known: Vec<KnownRelease>,
+    /// The releases to remember from now on, newest first; none when they stay as they are.
+    pub known: Option<Vec<KnownRelease>>,
     /// Where it is installed and how that stands now: those that changed.
     pub standings: Vec<(MachineId, Standing)>,
     /// What to tell.
@@ -134,11 +134,10 @@ pub struct Conclusion {
 pub fn conclude(facts: &Facts<'_>, outcome: &Outcome, timing: &Timing) -> Conclusion {
     match outcome {
         Outcome::Failed(error) => failed(facts, error, timing),
-        Outcome::Unchanged => {
-            answered(facts, facts.known.to_vec(), facts.item.check.validator.clone(), timing)
-        }
+        Outcome::Unchanged => answered(facts, None, facts.item.check.validator.clone(), timing),
         Outcome::Listing { releases, validator } => {
-            answered(facts, merge(facts.known, releases, timing.now), validator.clone(), timing)
+            let merged = Some(merge(facts.known, releases, timing.now));
+            answered(facts, merged.filter(|merged| merged != facts.known), validator.clone(), timing)
         }
     }
 }
@@ -169,16 +168,17 @@ fn failed(facts: &Facts<'_>, error: &CheckError, timing: &Timing) -> Conclusion 
     check.failing = Some(failing);
     let next_check_at =
         next_check_after_failure(count, timing.interval, error.retry_after, timing.now, timing.random);
-    Conclusion { check, next_check_at, known: facts.known.to_vec(), standings: Vec::new(), events }
+    Conclusion { check, next_check_at, known: None, standings: Vec::new(), events }
 }
 
 fn answered(
     facts: &Facts<'_>,
-    known: Vec<KnownRelease>,
+    changed: Option<Vec<KnownRelease>>,
     validator: Option<String>,
     timing: &Timing,
 ) -> Conclusion {
     let Facts { item, installed, .. } = *facts;
+    let known = changed.as_deref().unwrap_or(facts.known);
     let now = timing.now;
     let mut events = Vec::new();
     if let Some(failing) = item.check.failing.as_ref().filter(|failing| failing.announced) {
@@ -187,13 +187,13 @@ fn answered(
     // Which tags are choices for an item depends on the one that is installed.
     let installed_version = installed.first().map(|at| at.installed.as_str());
     let judge::Judgement { target, waiting_until, .. } =
-        judge::judge(&item.spec, &known, installed_version, now);
+        judge::judge(&item.spec, known, installed_version, now);
     // The first answer is the ground on which later ones are news.
     if item.check.checked_at.is_some() {
         events.extend(news::releases(
             item,
             facts.known,
-            &known,
+            known,
             target.as_deref(),
             !installed.is_empty(),
             now,
@@ -201,7 +201,7 @@ fn answered(
     }
     let mut standings = Vec::new();
     for at in installed {
-        let (standing, event) = compare_installed(item, &known, Some(&at.standing), at, now);
+        let (standing, event) = compare_installed(item, known, Some(&at.standing), at, now);
         events.extend(event);
         if standing != at.standing {
             standings.push((at.machine, standing));
@@ -219,7 +219,7 @@ fn answered(
             now,
             timing.random,
         )),
-        known,
+        known: changed,
         standings,
         events,
     }

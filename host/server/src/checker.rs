@@ -37,7 +37,7 @@ pub struct Checked {
     /// The item as it was.
     pub item: Item,
     /// What the check came to.
-    pub result: Result<Box<Conclusion>, CheckFailure>,
+    pub result: Result<Arc<Conclusion>, CheckFailure>,
 }
 
 /// Why a check was not concluded.
@@ -213,7 +213,7 @@ impl Checker {
             }
         };
         let checked = items.into_iter().zip(results).map(|(item, result)| {
-            let result = result.map(Box::new).map_err(|error| match error {
+            let result = result.map(Arc::new).map_err(|error| match error {
                 StoreError::NotFound { .. } => CheckFailure::Gone,
                 error => CheckFailure::Store(error.code(), error.to_string()),
             });

@@ -90,10 +90,11 @@ impl Store {
             };
             let stored = stored.remove(&item.id).unwrap_or_default();
             let installed = installed.remove(&item.id).unwrap_or_default();
-            let known: Vec<_> = stored.iter().map(|placed| placed.known.clone()).collect();
-            let facts = Facts { item, known: &known, installed: &installed };
+            let facts = Facts { item, known: &stored.releases, installed: &installed };
             let conclusion = conclude(&facts, &ended.outcome, &ended.timing);
-            releases.add(item.id, &stored, &conclusion.known)?;
+            if let Some(known) = &conclusion.known {
+                releases.add(item.id, &stored, known)?;
+            }
             concluded.push((*at, ended, conclusion));
         }
         tx.change_known(&releases).await?;

@@ -162,7 +162,7 @@ impl Store {
             .fetch_optional(&mut *tx.tx)
             .await?;
         let name = name.ok_or_else(|| StoreError::not_found("machine", machine))?;
-        let known: Vec<_> = tx.known(item.id).await?.into_iter().map(|placed| placed.known).collect();
+        let known = tx.known(item.id).await?.releases;
         let before = tx.installed(item.id).await?.into_iter().find(|installed| installed.machine == machine);
         let mut after = MachineItem {
             machine,

@@ -12,18 +12,18 @@ use crate::{
     store::{Store, Tx},
 };
 
-/// A release and its place: the newer, the larger the number. Between two of them there may be gaps.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Placed {
-    position: i64,
-    pub(crate) known: KnownRelease,
+/// The stored releases of an item, newest first.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    pub(crate) releases: Vec<KnownRelease>,
+    /// The place of each: the newer, the larger the number. Between two of them there may be gaps.
+    positions: Vec<i64>,
 }
 
 type Row = (String, i64, i64, String);
 
-fn placed((id, position, first_seen, body): Row) -> Result<(ItemId, Placed), StoreError> {
-    let known = KnownRelease { release: from_json(&body)?, first_seen: time(first_seen)? };
-    Ok((parsed(&id)?, Placed { position, known }))
+fn release(first_seen: i64, body: &str) -> Result<KnownRelease, StoreError> {
+    Ok(KnownRelease { release: from_json(body)?, first_seen: time(first_seen)? })
 }
 
 /// What turns the stored releases of some items into others.
@@ -48,17 +48,18 @@ impl Changes {
     pub(crate) fn add(
         &mut self,
         item: ItemId,
-        before: &[Placed],
+        before: &Stored,
         after: &[KnownRelease],
     ) -> Result<(), StoreError> {
         let item = item.to_string();
         let stays: HashSet<&str> = after.iter().map(|known| known.release.version.as_str()).collect();
-        let gone = before.iter().map(|placed| &placed.known.release.version);
+        let gone = before.releases.iter().map(|known| &known.release.version);
         let gone = gone.filter(|version| !stays.contains(version.as_str()));
         self.gone.extend(gone.map(|version| (item.clone(), clean(version))));
 
-        let before: HashMap<&str, &Placed> =
-            before.iter().map(|placed| (placed.known.release.version.as_str(), placed)).collect();
+        let places = before.releases.iter().zip(&before.positions);
+        let before: HashMap<&str, (&KnownRelease, i64)> =
+            places.map(|(known, at)| (known.release.version.as_str(), (known, *at))).collect();
         let mut seen = HashSet::new();
         let mut below = i64::MIN;
         for known in after.iter().rev() {
@@ -68,10 +69,10 @@ impl Changes {
                 continue;
             }
             let stored = before.get(known.release.version.as_str());
-            let kept = stored.map(|stored| stored.position).filter(|position| *position > below);
+            let kept = stored.map(|(_, position)| *position).filter(|position| *position > below);
             let position = kept.unwrap_or(below.max(-1) + 1);
             below = position;
-            if stored.is_some_and(|stored| stored.position == position && stored.known == *known) {
+            if stored.is_some_and(|(stored, at)| *at == position && *stored == known) {
                 continue;
             }
             self.written.push(Written {
@@ -88,16 +89,13 @@ impl Changes {
 
 impl Tx<'_> {
     /// The known releases of an item, newest first.
-    pub(crate) async fn known(&mut self, id: ItemId) -> Result<Vec<Placed>, StoreError> {
+    pub(crate) async fn known(&mut self, id: ItemId) -> Result<Stored, StoreError> {
         Ok(self.known_of(&[id]).await?.remove(&id).unwrap_or_default())
     }
 
     /// The known releases of these items, newest first each.
-    pub(crate) async fn known_of(
-        &mut self,
-        ids: &[ItemId],
-    ) -> Result<HashMap<ItemId, Vec<Placed>>, StoreError> {
-        let mut known: HashMap<ItemId, Vec<Placed>> = HashMap::new();
+    pub(crate) async fn known_of(&mut self, ids: &[ItemId]) -> Result<HashMap<ItemId, Stored>, StoreError> {
+        let mut known: HashMap<ItemId, Stored> = HashMap::new();
         for group in bulk::filled(ids) {
             let text = format!(
                 "SELECT item_id, position, first_seen, body FROM releases WHERE item_id IN ({})
@@ -110,8 +108,10 @@ impl Tx<'_> {
             }
             let rows: Vec<Row> = query.fetch_all(&mut *self.tx).await?;
             for row in rows {
-                let (id, placed) = placed(row)?;
-                known.entry(id).or_default().push(placed);
+                let (id, position, first_seen, body) = row;
+                let stored = known.entry(parsed(&id)?).or_default();
+                stored.releases.push(release(first_seen, &body)?);
+                stored.positions.push(position);
             }
         }
         Ok(known)
@@ -156,13 +156,12 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn releases(&self, id: ItemId) -> Result<Vec<KnownRelease>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT item_id, position, first_seen, body FROM releases WHERE item_id = $1 ORDER BY position DESC",
-        )
-        .bind(id.to_string())
-        .fetch_all(self.reader())
-        .await?;
-        rows.into_iter().map(|row| Ok(placed(row)?.1.known)).collect()
+        let rows: Vec<(i64, String)> =
+            sqlx::query_as("SELECT first_seen, body FROM releases WHERE item_id = $1 ORDER BY position DESC")
+                .bind(id.to_string())
+                .fetch_all(self.reader())
+                .await?;
+        rows.into_iter().map(|(first_seen, body)| release(first_seen, &body)).collect()
     }
 }
 
@@ -181,28 +180,34 @@ mod tests {
         KnownRelease { release: Release::new(version), first_seen: Timestamp::UNIX_EPOCH }
     }
 
-    /// Applies changes as the database would; newest first.
-    fn applied(before: &[Placed], after: &[&str]) -> (Vec<Placed>, Changes) {
+    /// Applies changes as the database would.
+    fn applied(before: &Stored, after: &[&str]) -> (Stored, Changes) {
         let after: Vec<KnownRelease> = after.iter().copied().map(known).collect();
         let mut changes = Changes::default();
         changes.add(id(), before, &after).unwrap();
-        let mut rows: Vec<Placed> = before.to_vec();
-        rows.retain(|row| changes.gone.iter().all(|(_, version)| *version != row.known.release.version));
+        let mut rows: Vec<(i64, String)> = before
+            .positions
+            .iter()
+            .zip(versions(before))
+            .map(|(position, version)| (*position, version.to_owned()))
+            .collect();
+        rows.retain(|(_, row)| changes.gone.iter().all(|(_, version)| version != row));
         for written in &changes.written {
-            rows.retain(|row| row.known.release.version != written.version);
-            rows.push(Placed { position: written.position, known: known(&written.version) });
+            rows.retain(|(_, row)| *row != written.version);
+            rows.push((written.position, written.version.clone()));
         }
-        rows.sort_by_key(|row| std::cmp::Reverse(row.position));
-        (rows, changes)
+        rows.sort_by_key(|(position, _)| std::cmp::Reverse(*position));
+        let releases = rows.iter().map(|(_, version)| known(version)).collect();
+        (Stored { releases, positions: rows.into_iter().map(|(position, _)| position).collect() }, changes)
     }
 
-    fn versions(rows: &[Placed]) -> Vec<&str> {
-        rows.iter().map(|row| row.known.release.version.as_str()).collect()
+    fn versions(rows: &Stored) -> Vec<&str> {
+        rows.releases.iter().map(|known| known.release.version.as_str()).collect()
     }
 
     #[test]
     fn a_release_on_top_moves_no_other() {
-        let (rows, first) = applied(&[], &["3", "2", "1"]);
+        let (rows, first) = applied(&Stored::default(), &["3", "2", "1"]);
         assert_eq!((versions(&rows), first.written.len()), (vec!["3", "2", "1"], 3));
         let (rows, second) = applied(&rows, &["4", "3", "2"]);
         assert_eq!((second.gone.len(), second.written.len()), (1, 1));
@@ -217,7 +222,7 @@ mod tests {
             [&["a", "b", "c", "d"][..], &["d", "c", "b", "a"], &["b", "x", "a"], &[], &["x", "b", "y", "a"]];
         for one in orders {
             for other in orders {
-                let (rows, _) = applied(&[], one);
+                let (rows, _) = applied(&Stored::default(), one);
                 let (rows, _) = applied(&rows, other);
                 assert_eq!(versions(&rows), other, "after {one:?}");
             }
@@ -226,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_version_that_is_told_twice_is_written_once() {
-        let (rows, changes) = applied(&[], &["1\0", "1\u{fffd}"]);
-        assert_eq!((rows.len(), changes.written.len()), (1, 1));
+        let (rows, changes) = applied(&Stored::default(), &["1\0", "1\u{fffd}"]);
+        assert_eq!((rows.releases.len(), changes.written.len()), (1, 1));
     }
 }

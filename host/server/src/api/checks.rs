@@ -134,7 +134,7 @@ async fn told_of(host: &Host, checked: Vec<Checked>) -> Vec<CheckLine> {
     for Checked { item, result } in checked {
         match result {
             Ok(conclusion) => {
-                let (check, next_check_at) = (conclusion.check, conclusion.next_check_at);
+                let (check, next_check_at) = (conclusion.check.clone(), conclusion.next_check_at);
                 concluded.push(Item { check, next_check_at, ..item });
             }
             Err(CheckFailure::Gone) => {
