@@ -14,56 +14,83 @@ use waystation_tests::{Folder, built, settings};
 /// Rounds over both.
 const ROUNDS: usize = 31;
 
-/// Everything in `plugins/`, without what each would need to be of use.
-const PLUGINS: [&str; 12] = [
-    "crates-index",
-    "debian-repo",
-    "feed",
-    "forgejo-releases",
-    "github-releases",
-    "gitlab-releases",
-    "http-json",
-    "npm",
-    "oci-tags",
-    "pypi",
-    "ntfy",
-    "webhook",
+/// Everything in `plugins/`, with the configuration that each requires.
+const PLUGINS: [(&str, &str); 12] = [
+    ("crates-index", r#"index = "http://127.0.0.1:9/""#),
+    (
+        "debian-repo",
+        r#"base_url = "http://127.0.0.1:9/"
+suite = "stable""#,
+    ),
+    ("feed", ""),
+    ("forgejo-releases", ""),
+    ("github-releases", ""),
+    ("gitlab-releases", ""),
+    ("http-json", ""),
+    ("npm", r#"registry = "http://127.0.0.1:9/""#),
+    ("oci-tags", ""),
+    ("pypi", r#"index = "http://127.0.0.1:9/""#),
+    ("ntfy", ""),
+    ("webhook", ""),
 ];
 
 /// A start may take this long: the first one compiles.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> Result<()> {
-    let (none, twelve) = (Folder::new("")?, Folder::new(&twelve()?)?);
-    let mut memory = [Vec::new(), Vec::new()];
-    let [without, with] = &mut memory;
+    let none = Folder::new("")?;
+    let twelve = Folder::new(&twelve("")?)?;
+    // Each twice, under another name.
+    let more = Folder::new(&format!("{}{}", self::twelve("")?, self::twelve("-too")?))?;
+    for (folder, expected) in [(&none, 0), (&twelve, PLUGINS.len()), (&more, 2 * PLUGINS.len())] {
+        ensure!(running(folder)? == expected, "not all plugins serve");
+    }
+    let mut memory = [Vec::new(), Vec::new(), Vec::new()];
+    let [of_none, of_twelve, of_more] = &mut memory;
     let cases = vec![
-        Case::new("ready, no plugin", |count| starts(count, &none, without)),
-        Case::new("ready, 12 plugins", |count| starts(count, &twelve, with)),
+        Case::new("ready, no plugin", |count| starts(count, &none, of_none)),
+        Case::new("ready, 12 plugins", |count| starts(count, &twelve, of_twelve)),
+        Case::new("ready, 24 plugins", |count| starts(count, &more, of_more)),
     ];
     let samples = take_turns(cases, ROUNDS)?;
 
     let report = Report::new("cold-start", "start");
     report.case(&samples, "ready, no plugin", None)?;
     report.case(&samples, "ready, 12 plugins", Some("ready, no plugin"))?;
-    let [without, with] = memory.map(median);
-    report.figure("memory, no plugin", without, "bytes", None)?;
-    report.figure("memory, 12 plugins", with, "bytes", None)?;
-    report.figure("memory of an idle plugin", (with - without) / 12.0, "bytes", None)
+    report.case(&samples, "ready, 24 plugins", Some("ready, no plugin"))?;
+    let [of_none, of_twelve, of_more] = memory.map(median);
+    report.figure("memory, no plugin", of_none, "bytes", None)?;
+    report.figure("memory, 12 plugins", of_twelve, "bytes", None)?;
+    report.figure("memory, 24 plugins", of_more, "bytes", None)?;
+    // The first ones also bring in what all share: the code of the sandbox itself.
+    report.figure("memory of one more idle plugin", (of_more - of_twelve) / 12.0, "bytes", None)
 }
 
 /// A configuration with each plugin once, granted what it needs to be put in service.
-fn twelve() -> Result<String> {
+fn twelve(suffix: &str) -> Result<String> {
     let mut text = String::new();
-    for name in PLUGINS {
-        text.push_str(&settings::source(name, &built::plugin(name)?, &["http://127.0.0.1:9"]));
+    for (plugin, config) in PLUGINS {
+        let name = format!("{plugin}{suffix}");
+        text.push_str(&settings::source(&name, &built::plugin(plugin)?, &["http://127.0.0.1:9"]));
+        writeln!(text, "[plugins.{name}.config]\n{config}")?;
     }
     writeln!(
         text,
-        "[plugins.webhook.credentials.webhook-key]\nfrom = {{ env = \"{}\" }}\nuse = \"hmac\"",
+        "[plugins.webhook{suffix}.credentials.webhook-key]\nfrom = {{ env = \"{}\" }}\nuse = \"hmac\"",
         settings::WEBHOOK_KEY_VARIABLE
     )?;
     Ok(text)
+}
+
+/// How many plugins serve.
+fn running(folder: &Folder) -> Result<usize> {
+    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let mut host = Started::new(folder, address)?;
+    host.ready(address)?;
+    let token = std::fs::read_to_string(folder.data().join("api-token"))?;
+    let answer =
+        get(address, &format!("/api/v1/plugins HTTP/1.1\r\nauthorization: Bearer {}", token.trim()))?;
+    Ok(answer.matches(r#""status":"running""#).count())
 }
 
 /// Starts a host and stops it again, so often; notes how much memory it used.
@@ -93,7 +120,7 @@ impl Started {
             .env("WAYSTATION_SERVER__LISTEN", address.to_string())
             .current_dir(folder.path());
         command.env(settings::WEBHOOK_KEY_VARIABLE, settings::WEBHOOK_KEY);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Ok(Self(command.spawn()?))
     }
 
@@ -131,9 +158,13 @@ impl Drop for Started {
 }
 
 fn is_ready(address: SocketAddr) -> Result<bool> {
+    Ok(get(address, "/readyz HTTP/1.1")?.starts_with("HTTP/1.1 200"))
+}
+
+fn get(address: SocketAddr, target: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
-    stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    write!(stream, "GET {target}\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    Ok(answer.starts_with("HTTP/1.1 200"))
+    Ok(answer)
 }

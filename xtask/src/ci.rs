@@ -45,14 +45,14 @@ fn stages<'a>(layout: &'a Layout, toolchain: &'a Toolchain) -> Vec<Stage<'a>> {
             Box::new(|| {
                 let check = ["metadata", "--locked", "--format-version=1", "--quiet"];
                 each(layout, &check, true)?;
-                fuzzing(layout, &check)
+                beside(layout, &check)
             }),
         ),
         (
             "format",
             Box::new(|| {
                 each(layout, &["fmt", "--all", "--check"], false)?;
-                fuzzing(layout, &["fmt", "--check"])
+                beside(layout, &["fmt", "--all", "--check"])
             }),
         ),
         ("clippy", Box::new(|| each(layout, CLIPPY, false))),
@@ -90,11 +90,15 @@ fn each(layout: &Layout, args: &[&str], discard_output: bool) -> Result<()> {
     Ok(())
 }
 
-/// The fuzzing targets are one line each. To build them would build the host once more; what they call is part
-/// of the tests.
-fn fuzzing(layout: &Layout, args: &[&str]) -> Result<()> {
-    let mut command = cargo::command(&layout.fuzz(), layout.target());
-    proc::run(command.args(args).stdout(std::process::Stdio::null()))
+/// Workspaces that nothing of the product is built from: their files are checked, they are not built. The
+/// fuzzing targets are one line each, and what they call is part of the tests; a benchmark builds its guests and
+/// peers when it runs.
+fn beside(layout: &Layout, args: &[&str]) -> Result<()> {
+    for dir in [layout.fuzz(), layout.bench_guests(), layout.peers()] {
+        let mut command = cargo::command(&dir, layout.target());
+        proc::run(command.args(args).stdout(std::process::Stdio::null()))?;
+    }
+    Ok(())
 }
 
 fn clippy_for_wasm(layout: &Layout, toolchain: &Toolchain) -> Result<()> {

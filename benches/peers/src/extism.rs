@@ -23,7 +23,8 @@ struct Entry {
 
 fn main() -> Result<()> {
     let path = std::env::args().nth(1).context("usage: extism-call PLUGIN.wasm")?;
-    let manifest = Manifest::new([Wasm::data(std::fs::read(path)?)]).with_config_key("registry", "https://registry.example/index");
+    let manifest = Manifest::new([Wasm::data(std::fs::read(path)?)])
+        .with_config_key("registry", "https://registry.example/index");
     let compiled = PluginBuilder::new(manifest).with_cache_disabled().compile()?;
     let mut reused = Plugin::new_from_compiled(&compiled)?;
     let entries = entries();

@@ -2,20 +2,28 @@
 //!
 //! An artifact is native code: whoever can put one in front of us runs code in the
 //! host. So each is authenticated with a key that only this installation has, over
-//! the component's digest and the engine's fingerprint together with the code. It
-//! is read into memory once, and what was authenticated is what is loaded.
+//! the component's digest and the engine's fingerprint together with the code.
+//!
+//! It is read once. While it is authenticated it is copied into a file that has no
+//! name, and that copy is mapped: nobody can change it afterwards, and of an idle
+//! plugin the system keeps in memory only what was used. Where there can be no such
+//! file, the copy is in memory.
 //!
 //! Safety argument of the one `unsafe` block of this project:
-//! [`wasmtime::component::Component::deserialize`] demands bytes that wasmtime
-//! itself produced, unaltered. We hand it only bytes whose HMAC-SHA-256, under a
-//! key readable by this user alone, equals the one computed when
-//! `Component::serialize` gave them to us in this same version of the engine.
+//! [`wasmtime::component::Component::deserialize`] and `deserialize_file` demand
+//! bytes that wasmtime itself produced, unaltered. We hand them only bytes whose
+//! HMAC-SHA-256, under a key readable by this user alone, equals the one computed
+//! when `Component::serialize` gave them to us in this same version of the engine;
+//! and nobody else has the memory, or the file, that they are in.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _, Write};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use rustix::fs::{Mode, OFlags};
 use sha2::Sha256;
 use wasmtime::component::Component;
 
@@ -26,6 +34,8 @@ use crate::error::{LoadError, RuntimeError};
 const MAGIC: &[u8; 8] = b"WSCWASM1";
 const MAC_LEN: usize = 32;
 const KEY_LEN: usize = 32;
+/// How much is read at once.
+const CHUNK: usize = 64 << 10;
 
 /// The folder of compiled artifacts and the key that authenticates them.
 pub struct ArtifactCache {
@@ -55,7 +65,7 @@ impl ArtifactCache {
             Ok(bytes) => bytes
                 .try_into()
                 .map_err(|_| cache_error(&path, &"damaged key; remove the folder, it is rebuilt"))?,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Self::make_key(&path)?,
+            Err(e) if e.kind() == ErrorKind::NotFound => Self::make_key(&path)?,
             Err(e) => return Err(cache_error(&path, &e)),
         };
         Ok(Self { folder: folder.to_owned(), key })
@@ -102,22 +112,48 @@ impl ArtifactCache {
     }
 
     fn load(&self, engine: &Engine, digest: Digest, path: &Path) -> Option<Component> {
-        let file = std::fs::read(path).ok()?;
-        let rest = file.strip_prefix(MAGIC)?;
-        let (mac, code) = rest.split_at_checked(MAC_LEN)?;
-        if self.mac(engine, digest, code)?.verify_slice(mac).is_err() {
-            tracing::warn!(path = %path.display(), "compiled plugin does not authenticate and is compiled anew");
-            return None;
+        let mut memory = Vec::new();
+        // The second is tried where a file without a name cannot be made, filled or mapped.
+        let loaded = self
+            .nameless()
+            .and_then(|mut file| {
+                self.copy(engine, digest, path, &mut file)?;
+                deserialize(engine, &Code::File(&file))
+            })
+            .or_else(|_| {
+                self.copy(engine, digest, path, &mut memory)?;
+                deserialize(engine, &Code::Memory(&memory))
+            });
+        loaded.map_err(|e| if e.kind() != ErrorKind::NotFound {
+            tracing::warn!(path = %path.display(), error = %e, "compiled plugin is not used and is compiled anew");
+        }).ok()
+    }
+
+    /// A file in the folder that no path leads to, and that goes when it is closed.
+    fn nameless(&self) -> io::Result<File> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        Ok(rustix::fs::open(&self.folder, flags, Mode::RUSR | Mode::WUSR)?.into())
+    }
+
+    /// Copies the code of an artifact; what was copied counts only if this succeeds.
+    fn copy(&self, engine: &Engine, digest: Digest, path: &Path, out: &mut impl Write) -> io::Result<()> {
+        let invalid = |why| io::Error::new(ErrorKind::InvalidData, why);
+        let mut file = File::open(path)?;
+        let mut head = [0; MAGIC.len() + MAC_LEN];
+        file.read_exact(&mut head)?;
+        let (magic, told) = head.split_at(MAGIC.len());
+        if magic != MAGIC {
+            return Err(invalid("it is no artifact of this version"));
         }
-        // SAFETY: see the module's documentation: these bytes, in our own memory,
-        // were authenticated as the output of `Component::serialize` of this engine.
-        #[expect(unsafe_code, reason = "the one place that loads compiled artifacts")]
-        let component = unsafe { Component::deserialize(engine.wasmtime(), code) };
-        component
-            .map_err(
-                |e| tracing::warn!(path = %path.display(), error = %e, "compiled plugin is not loadable"),
-            )
-            .ok()
+        let mut mac = self.mac(engine, digest).ok_or_else(|| invalid("there is no key"))?;
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let read = file.read(&mut chunk)?;
+            let Some(code) = chunk.get(..read).filter(|code| !code.is_empty()) else { break };
+            mac.update(code);
+            out.write_all(code)?;
+        }
+        mac.verify_slice(told).map_err(|_| invalid("it does not authenticate"))
     }
 
     fn save(
@@ -128,7 +164,9 @@ impl ArtifactCache {
         path: &Path,
     ) -> Result<(), String> {
         let code = component.serialize().map_err(|e| e.to_string())?;
-        let mac = self.mac(engine, digest, &code).ok_or("no key")?.finalize().into_bytes();
+        let mut mac = self.mac(engine, digest).ok_or("no key")?;
+        mac.update(&code);
+        let mac = mac.finalize().into_bytes();
         let temporary = self.folder.join(format!("{}.{:016x}.tmp", digest.hex(), rand::random::<u64>()));
         let written = std::fs::OpenOptions::new()
             .write(true)
@@ -148,14 +186,37 @@ impl ArtifactCache {
         written.map_err(|e| e.to_string())
     }
 
-    fn mac(&self, engine: &Engine, digest: Digest, code: &[u8]) -> Option<Hmac<Sha256>> {
+    /// What authenticates the code that follows.
+    fn mac(&self, engine: &Engine, digest: Digest) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
         mac.update(MAGIC);
         mac.update(digest.as_bytes());
         mac.update(engine.fingerprint());
-        mac.update(code);
         Some(mac)
     }
+}
+
+/// Code that was authenticated, where nobody can change it.
+enum Code<'a> {
+    File(&'a File),
+    Memory(&'a [u8]),
+}
+
+fn deserialize(engine: &Engine, code: &Code<'_>) -> io::Result<Component> {
+    // SAFETY: see the module's documentation: these bytes, in memory or a file that is ours
+    // alone, were authenticated as the output of `Component::serialize` of this engine.
+    #[expect(unsafe_code, reason = "the one place that loads compiled artifacts")]
+    let component = unsafe {
+        match code {
+            // The only way to a file without a name.
+            Code::File(file) => {
+                let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+                Component::deserialize_file(engine.wasmtime(), path)
+            }
+            Code::Memory(bytes) => Component::deserialize(engine.wasmtime(), bytes),
+        }
+    };
+    component.map_err(|e| io::Error::new(ErrorKind::InvalidData, format!("{e:#}")))
 }
 
 fn cache_error(path: &Path, message: &dyn std::fmt::Display) -> RuntimeError {
