@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures::stream::{StreamExt as _, TryStreamExt as _};
 use http::{StatusCode, header};
+use parking_lot::Mutex;
 use semver::Version;
 use serde::Deserialize;
 
@@ -47,7 +47,7 @@ impl Native {
             .map(|item| async move { tokio::spawn(self.ask(item)?).await? })
             .buffer_unordered(AT_ONCE)
             .try_for_each(|(item, known)| async move {
-                self.known.lock().ok().context("nobody panicked")?.insert(item, known);
+                self.known.lock().insert(item, known);
                 Ok(())
             })
             .await?;
@@ -56,7 +56,7 @@ impl Native {
 
     /// The newest version of one crate.
     fn ask(&self, item: usize) -> Result<impl Future<Output = Result<(usize, Known)>> + use<>> {
-        let known = self.known.lock().ok().context("nobody panicked")?.get(&item).cloned();
+        let known = self.known.lock().get(&item).cloned();
         let name = crate::host::crate_name(item);
         let mut request = self.http.get(format!("{}/cr/at/{name}", self.base));
         if let Some(known) = &known {
@@ -85,6 +85,6 @@ impl Native {
 
     /// The newest version of a crate, as of the last round.
     pub(crate) fn newest(&self, item: usize) -> Option<Version> {
-        self.known.lock().ok()?.get(&item).map(|known| known.newest.clone())
+        self.known.lock().get(&item).map(|known| known.newest.clone())
     }
 }

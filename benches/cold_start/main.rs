@@ -134,6 +134,10 @@ impl Started {
             if is_ready(address).unwrap_or(false) {
                 return Ok(());
             }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "there is no executor here, and nothing else to wait for"
+            )]
             std::thread::sleep(Duration::from_micros(500));
         }
         bail!("the host was not ready after {PATIENCE:?}")

@@ -62,7 +62,7 @@ impl Bare {
             version: format!("{i}.2.3"),
             digest: "0123456789abcdef".repeat(4),
             size: 1_000 + i,
-            withdrawn: i % 2 == 0,
+            withdrawn: i.is_multiple_of(2),
         };
         Ok(Self { engine, pre, entries: (0..10).map(entry).collect() })
     }

@@ -6,7 +6,6 @@
 
 mod bare;
 mod extism;
-mod no_store;
 mod ours;
 
 use std::path::PathBuf;

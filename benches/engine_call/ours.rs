@@ -10,11 +10,11 @@ use wasmtime::Store;
 use wasmtime::component::InstancePre;
 use waystation_egress::{Roots, Shared};
 use waystation_runtime::breaker::BreakerConfig;
+use waystation_runtime::kv::NoStore;
 use waystation_runtime::{
     Answer, Bundle, EngineConfig, Identity, Plugin, PluginError, Runtime, Services, Settings, State, World,
 };
 
-use crate::no_store::NoStore;
 use crate::{Function, REGISTRY, Subject};
 
 mod bindings {
@@ -89,7 +89,7 @@ impl Ours {
             version: format!("{i}.2.3"),
             digest: "0123456789abcdef".repeat(4),
             size: 1_000 + i,
-            withdrawn: i % 2 == 0,
+            withdrawn: i.is_multiple_of(2),
         };
         let entries = (0..10).map(entry).collect();
         Ok(Self { plugin, entries, _runtime: runtime, _folder: folder })

@@ -1,4 +1,4 @@
-//! A name server that answers as it is told to, for tests that are [`alone`](crate::alone).
+//! A name server that answers as it is told to, for tests that are [alone](mod@crate::alone).
 
 use std::collections::{HashMap, VecDeque};
 use std::net::Ipv4Addr;

@@ -1,7 +1,8 @@
 //! The durable store of a plugin, as the runtime needs it. The host passes in an
 //! implementation over its database.
 
-use futures::future::BoxFuture;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, ready};
 
 /// Bounds that every write is checked against, in the same transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,3 +69,52 @@ pub trait KvStore: Send + Sync {
 
 /// The longest key, in bytes.
 pub const MAX_KEY: usize = 512;
+
+/// The store of plugins that are granted none, as while one is only asked to describe itself. It refuses
+/// everything.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoStore;
+
+fn none<'a, T: Send + 'a>() -> BoxFuture<'a, Result<T, KvError>> {
+    ready(Err(KvError::Unavailable("there is none here".into()))).boxed()
+}
+
+impl KvStore for NoStore {
+    fn get<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, KvError>> {
+        none()
+    }
+
+    fn set<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a str,
+        _: Vec<u8>,
+        _: KvQuota,
+    ) -> BoxFuture<'a, Result<(), KvError>> {
+        none()
+    }
+
+    fn increment<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a str,
+        _: u64,
+        _: KvQuota,
+    ) -> BoxFuture<'a, Result<u64, KvError>> {
+        none()
+    }
+
+    fn delete<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<(), KvError>> {
+        none()
+    }
+
+    fn keys<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a str,
+        _: Option<&'a str>,
+        _: usize,
+    ) -> BoxFuture<'a, Result<KvPage, KvError>> {
+        none()
+    }
+}

@@ -10,7 +10,7 @@ pub const MAX_BYTES: usize = 64 << 10;
 /// How deep a schema may nest, references followed.
 pub const MAX_DEPTH: usize = 32;
 
-/// Subschemas with every reference followed; a regular expression counts for [`PATTERN_COST`] of them.
+/// Subschemas with every reference followed; a regular expression counts for fifty of them.
 pub const MAX_COST: usize = 5_000;
 
 /// What one regular expression counts for: compiled, it takes as much memory as many subschemas.

@@ -10,7 +10,7 @@ pub fn config(data: &[u8]) {
         Ok(config) => {
             let written = config.to_toml(Secrets::Reveal).unwrap_or_default();
             let again = Config::parse(Some(("again.toml", written.as_bytes())), &none);
-            let again = again.and_then(|again| Ok(again.to_toml(Secrets::Reveal).unwrap_or_default()));
+            let again = again.map(|again| again.to_toml(Secrets::Reveal).unwrap_or_default());
             assert_eq!(again.as_ref().ok(), Some(&written), "{again:?}");
         }
         Err(error) => assert!(!error.to_string().is_empty()),

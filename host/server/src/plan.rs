@@ -2,14 +2,13 @@
 //! nothing is asked over the network, unless [`described`] is asked for: then each
 //! plugin says in the sandbox, without any grant, what it takes.
 
-mod nowhere;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 use waystation_egress::{Roots, Shared};
 use waystation_runtime::breaker::BreakerConfig;
+use waystation_runtime::kv::NoStore;
 use waystation_runtime::{
     Bundle, Digest, GrantRow, LoadError, Runtime, RuntimeError, Schemas, Services, World as _,
 };
@@ -134,7 +133,7 @@ fn look(
 /// When plugins cannot run on this machine.
 pub async fn described(config: &Config, environment: &Environment) -> Result<Plan, RuntimeError> {
     let mut plan = plan(config, environment);
-    let services = Services { kv: Arc::new(nowhere::Nowhere), egress: Arc::new(Shared::new(Roots::none())) };
+    let services = Services { kv: Arc::new(NoStore), egress: Arc::new(Shared::new(Roots::none())) };
     let cache = config.server.data_dir.join("artifacts");
     let engine = crate::host::engine(config);
     let runtime = Runtime::new(&engine, &cache, services, BreakerConfig::default(), Arc::new(|_, _| {}))?;

@@ -75,7 +75,7 @@ impl Tx<'_> {
         &mut self,
         items: &[ItemId],
     ) -> Result<HashMap<ItemId, Vec<MachineItem>>, StoreError> {
-        installed_of(&mut *self.tx, items).await
+        installed_of(&mut self.tx, items).await
     }
 
     pub(crate) async fn set_standing(
