@@ -247,14 +247,19 @@ async fn items_live_from_post_to_delete() -> Result<()> {
     host.stop().await
 }
 
-/// Reads events of the stream until `count` came: their numbers and types.
-async fn stream(host: &Host, last: Option<i64>, count: usize) -> Result<Vec<(i64, String)>> {
+/// Opens the stream of events. What it begins with is settled when this returns.
+async fn listen(host: &Host, last: Option<i64>) -> Result<reqwest::Response> {
     let mut request = host.api.request(Method::GET, "/api/v1/events/stream");
     if let Some(last) = last {
         request = request.header("last-event-id", last.to_string());
     }
     let answer = request.send().await?;
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    Ok(answer)
+}
+
+/// Reads until `count` events came: their numbers and types.
+async fn hear(answer: reqwest::Response, count: usize) -> Result<Vec<(i64, String)>> {
     let mut chunks = answer.bytes_stream();
     let mut received = String::new();
     let reading = async {
@@ -294,7 +299,7 @@ async fn a_stream_that_is_resumed_misses_nothing() -> Result<()> {
     for n in 0..3 {
         host.api.watch(&format!("before-{n}"), &site.url("/v")).await?;
     }
-    let first = stream(&host, Some(0), 3).await?;
+    let first = hear(listen(&host, Some(0)).await?, 3).await?;
     let last = first[1].0;
     // More than a stream reads at once, while nobody listens and over a restart.
     for n in 0..120 {
@@ -305,7 +310,7 @@ async fn a_stream_that_is_resumed_misses_nothing() -> Result<()> {
     for n in 0..120 {
         host.api.watch(&format!("after-{n}"), &site.url("/v")).await?;
     }
-    let rest = stream(&host, Some(last), 241).await?;
+    let rest = hear(listen(&host, Some(last)).await?, 241).await?;
     assert!(rest.iter().all(|(_, kind)| kind == "item.added"), "{rest:?}");
     assert!(
         rest.iter().zip(rest.iter().skip(1)).all(|(a, b)| b.0 == a.0 + 1),
@@ -314,19 +319,9 @@ async fn a_stream_that_is_resumed_misses_nothing() -> Result<()> {
     assert_eq!(rest.first().map(|(id, _)| *id), Some(last + 1));
 
     // Without a number it begins with what comes next.
-    let listening = stream(&host, None, 1);
-    let adding = async {
-        // Until the stream has it: nobody knows when it began to listen.
-        for n in 0.. {
-            host.api.watch(&format!("live-{n}"), &site.url("/v")).await?;
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        anyhow::Ok(())
-    };
-    let live = tokio::select! {
-        live = listening => live?,
-        failed = adding => { failed?; Vec::new() }
-    };
+    let listening = listen(&host, None).await?;
+    host.api.watch("live", &site.url("/v")).await?;
+    let live = hear(listening, 1).await?;
     assert!(live.iter().all(|(id, _)| *id > rest[rest.len() - 1].0), "{live:?}");
     host.stop().await
 }

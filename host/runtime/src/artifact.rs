@@ -71,13 +71,11 @@ impl ArtifactCache {
         Ok(Self { folder: folder.to_owned(), key })
     }
 
+    /// A key that is there whole or not at all, however full the disk is.
     fn make_key(path: &Path) -> Result<[u8; KEY_LEN], RuntimeError> {
         let key: [u8; KEY_LEN] = rand::random();
-        let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        match made.and_then(|mut file| file.write_all(&key).and_then(|()| file.sync_all())) {
-            Ok(()) => Ok(key),
-            Err(e) => Err(cache_error(path, &e)),
-        }
+        write_whole(path, &[&key]).map_err(|e| cache_error(path, &e))?;
+        Ok(key)
     }
 
     /// The compiled form of a bundle: from the cache, else compiled and cached. A
@@ -167,23 +165,7 @@ impl ArtifactCache {
         let mut mac = self.mac(engine, digest).ok_or("no key")?;
         mac.update(&code);
         let mac = mac.finalize().into_bytes();
-        let temporary = self.folder.join(format!("{}.{:016x}.tmp", digest.hex(), rand::random::<u64>()));
-        let written = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)
-            .and_then(|mut file| {
-                file.write_all(MAGIC)?;
-                file.write_all(&mac)?;
-                file.write_all(&code)?;
-                file.sync_all()
-            })
-            .and_then(|()| std::fs::rename(&temporary, path));
-        if written.is_err() {
-            let _ = std::fs::remove_file(&temporary);
-        }
-        written.map_err(|e| e.to_string())
+        write_whole(path, &[MAGIC, &mac, &code]).map_err(|e| e.to_string())
     }
 
     /// What authenticates the code that follows.
@@ -194,6 +176,25 @@ impl ArtifactCache {
         mac.update(engine.fingerprint());
         Some(mac)
     }
+}
+
+/// Writes a file for this user alone. It is under its name only when all of it is on the disk.
+fn write_whole(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    let temporary = path.with_extension(format!("{:016x}.tmp", rand::random::<u64>()));
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)
+        .and_then(|mut file| {
+            parts.iter().try_for_each(|part| file.write_all(part))?;
+            file.sync_all()
+        })
+        .and_then(|()| std::fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
 }
 
 /// Code that was authenticated, where nobody can change it.
