@@ -17,9 +17,11 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The checkout this program was built from, and `CARGO_TARGET_DIR` or its `target/`.
+    /// The checkout that cargo runs this program for, and `CARGO_TARGET_DIR` or its `target/`. The one it was
+    /// built from may be another: checkouts can share a target folder.
     pub(crate) fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&package)
             .parent()
             .context("xtask has no parent folder; run it from a checkout of Waystation")?
             .to_path_buf();

@@ -5,6 +5,7 @@
 
 mod judge;
 mod news;
+mod settled;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,9 @@ pub struct CheckState {
     pub validator: Option<String>,
     /// Set while checks fail.
     pub failing: Option<Failing>,
+    /// Marks what the last judgement was made from, where it holds until some of that changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<String>,
 }
 
 /// The release that an item's policy wants, in short.
@@ -108,7 +112,7 @@ pub struct Timing {
 pub struct Facts<'a> {
     /// The item.
     pub item: &'a Item,
-    /// Its known releases, newest first.
+    /// Its known releases, newest first; of no matter where [`needs_known`] says so.
     pub known: &'a [KnownRelease],
     /// Where it is installed.
     pub installed: &'a [MachineItem],
@@ -129,11 +133,22 @@ pub struct Conclusion {
     pub events: Vec<NewEvent>,
 }
 
+/// Whether what an outcome means depends on the known releases.
+#[must_use]
+pub fn needs_known(item: &Item, installed: &[MachineItem], outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Failed(_) => false,
+        Outcome::Unchanged => !settled::holds(item, installed),
+        Outcome::Listing { .. } => true,
+    }
+}
+
 /// What the outcome of a check means, given the facts.
 #[must_use]
 pub fn conclude(facts: &Facts<'_>, outcome: &Outcome, timing: &Timing) -> Conclusion {
     match outcome {
         Outcome::Failed(error) => failed(facts, error, timing),
+        Outcome::Unchanged if settled::holds(facts.item, facts.installed) => as_before(facts, timing),
         Outcome::Unchanged => answered(facts, None, facts.item.check.validator.clone(), timing),
         Outcome::Listing { releases, validator } => {
             let merged = Some(merge(facts.known, releases, timing.now));
@@ -171,6 +186,26 @@ fn failed(facts: &Facts<'_>, error: &CheckError, timing: &Timing) -> Conclusion 
     Conclusion { check, next_check_at, known: None, standings: Vec::new(), events }
 }
 
+/// There was an answer, and nothing that a judgement is made from changed.
+fn as_before(facts: &Facts<'_>, timing: &Timing) -> Conclusion {
+    let Facts { item, .. } = *facts;
+    let check = CheckState { checked_at: Some(timing.now), failing: None, ..item.check.clone() };
+    let next_check_at = next_check(timing.interval, timing.now, timing.random);
+    Conclusion {
+        check,
+        next_check_at,
+        known: None,
+        standings: Vec::new(),
+        events: recovered(facts, timing.now),
+    }
+}
+
+/// That checks work again, where people were told that they do not.
+fn recovered(facts: &Facts<'_>, now: Timestamp) -> Vec<NewEvent> {
+    let failing = facts.item.check.failing.as_ref().filter(|failing| failing.announced);
+    failing.map(|failing| news::check_recovered(facts.item, failing, now)).into_iter().collect()
+}
+
 fn answered(
     facts: &Facts<'_>,
     changed: Option<Vec<KnownRelease>>,
@@ -180,10 +215,7 @@ fn answered(
     let Facts { item, installed, .. } = *facts;
     let known = changed.as_deref().unwrap_or(facts.known);
     let now = timing.now;
-    let mut events = Vec::new();
-    if let Some(failing) = item.check.failing.as_ref().filter(|failing| failing.announced) {
-        events.push(news::check_recovered(item, failing, now));
-    }
+    let mut events = recovered(facts, now);
     // Which tags are choices for an item depends on the one that is installed.
     let installed_version = installed.first().map(|at| at.installed.as_str());
     let judge::Judgement { target, waiting_until, .. } =
@@ -211,8 +243,9 @@ fn answered(
         let found = known.iter().find(|known| known.release.version == version)?;
         Some(Latest { published_at: found.release.published_at, first_seen: found.first_seen, version })
     });
+    let settled = settled::settle(item, known, installed, &standings, now);
     Conclusion {
-        check: CheckState { checked_at: Some(now), latest, validator, failing: None },
+        check: CheckState { checked_at: Some(now), latest, validator, failing: None, settled },
         // A release that was too young is told of when it is old enough, not at some later check.
         next_check_at: waiting_until.unwrap_or(Timestamp::MAX).min(next_check(
             timing.interval,

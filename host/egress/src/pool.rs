@@ -31,8 +31,8 @@ const LINGER: Duration = Duration::from_secs(5);
 const READY: Duration = Duration::from_secs(1);
 
 /// Idle HTTP/1 connections kept for one origin, and in all.
-const PER_ORIGIN: usize = 4;
-const IN_ALL: usize = 16;
+const PER_ORIGIN: usize = 16;
+const IN_ALL: usize = 32;
 
 /// Keeps the task of a connection going. When it is dropped, the connection has [`LINGER`] to close.
 pub(crate) struct Held {

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 
+use bytes::Bytes;
 use semver::Version;
 use sha2::{Digest as _, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
@@ -70,7 +70,7 @@ impl fmt::Debug for Digest {
 /// manifest claims.
 #[derive(Debug, Clone)]
 pub struct Bundle {
-    bytes: Arc<[u8]>,
+    bytes: Bytes,
     digest: Digest,
     manifest: Manifest,
     /// Raw interface names, sorted.
@@ -102,7 +102,7 @@ impl Bundle {
     /// # Errors
     /// See [`LoadError`]; mismatches between manifest, component and host are all
     /// reported together.
-    pub fn parse(bytes: impl Into<Arc<[u8]>>) -> Result<Self, LoadError> {
+    pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, LoadError> {
         let bytes = bytes.into();
         let manifest = Manifest::parse(manifest_section(&bytes)?)?;
         let (resolve, world) = decode(&bytes)?;

@@ -5,7 +5,7 @@ use crate::{Bundle, Digest, Manifest, embed_manifest};
 
 /// A file that is said to be a plugin.
 pub fn bundle(data: &[u8]) {
-    match Bundle::parse(data) {
+    match Bundle::parse(data.to_vec()) {
         Ok(bundle) => {
             assert_eq!((bundle.bytes(), bundle.digest()), (data, Digest::of(data)));
             assert_eq!(Digest::parse(&bundle.digest().to_string()), Some(bundle.digest()));

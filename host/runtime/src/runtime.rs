@@ -1,7 +1,9 @@
 //! The process-wide part: one engine, one cache, and the loading of plugins.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 
 use crate::artifact::ArtifactCache;
 use crate::breaker::BreakerConfig;
@@ -26,6 +28,9 @@ pub struct Runtime {
 struct Shared {
     engine: Engine,
     cache: ArtifactCache,
+    /// One place for each processor: more threads at once would be no faster, and what each of
+    /// them leaves in its part of the heap stays for good.
+    desks: Semaphore,
     services: Services,
     breaker: BreakerConfig,
     observer: Observer,
@@ -46,6 +51,7 @@ impl Runtime {
         let shared = Shared {
             engine: Engine::new(engine)?,
             cache: ArtifactCache::open(cache)?,
+            desks: Semaphore::new(std::thread::available_parallelism().map_or(1, Into::into)),
             services,
             breaker,
             observer,
@@ -63,6 +69,26 @@ impl Runtime {
     /// what a plugin did under another one says nothing about this one.
     pub fn build(&self) -> String {
         hex::encode(self.shared.engine.fingerprint().first_chunk::<8>().unwrap_or(&[0; 8]))
+    }
+
+    /// Reads a bundle from its file.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn read(&self, path: PathBuf) -> Result<Bundle, LoadError> {
+        self.work(move |_| Bundle::read(&path)).await?
+    }
+
+    /// Does what blocks in a thread where that is allowed, when one is free.
+    async fn work<T, F>(&self, work: F) -> Result<T, LoadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Shared) -> T + Send + 'static,
+    {
+        let _desk = self.shared.desks.acquire().await.map_err(|e| LoadError::Compile(e.to_string()))?;
+        let shared = Arc::clone(&self.shared);
+        let worked = tokio::task::spawn_blocking(move || work(&shared)).await;
+        worked.map_err(|e| LoadError::Compile(e.to_string()))
     }
 
     /// Whether loading this bundle needs no compilation, as far as the cache's
@@ -137,11 +163,10 @@ impl Runtime {
         journal: Arc<Journal>,
         metrics: Arc<Metrics>,
     ) -> Result<Loaded<W>, LoadError> {
-        let shared = Arc::clone(&self.shared);
-        let compiled = tokio::task::spawn_blocking(move || {
+        let loading = self.work(move |shared| {
             let loader = Loader { engine: &shared.engine, cache: &shared.cache, services: &shared.services };
             Loaded::<W>::new(&loader, &bundle, settings, journal, metrics)
         });
-        compiled.await.map_err(|e| LoadError::Compile(e.to_string()))??.probe().await
+        loading.await??.probe().await
     }
 }

@@ -169,9 +169,7 @@ async fn describe(
     name: &str,
     plugin: &crate::config::Plugin,
 ) -> Result<Schemas, LoadError> {
-    let file = plugin.file.clone();
-    let read = tokio::task::spawn_blocking(move || Bundle::read(&file)).await;
-    let bundle = read.unwrap_or_else(|e| Err(LoadError::Malformed(e.to_string())))?;
+    let bundle = runtime.read(plugin.file.clone()).await?;
     let limits = settings::limits(plugin, &config.plugin_limits, bundle.manifest());
     match bundle.manifest().kind.world.as_str() {
         Notifier::NAME => runtime.describe::<Notifier>(name, bundle, limits).await,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use waystation_core::{
-    check::{Conclusion, Facts, Outcome, Timing, conclude},
+    check::{Conclusion, Facts, Outcome, Timing, conclude, needs_known},
     id::ItemId,
     item::Item,
 };
@@ -78,8 +78,17 @@ impl Store {
         let mut tx = self.begin().await?;
         let items: HashMap<ItemId, Item> =
             tx.lock_items(&ids).await?.into_iter().map(|item| (item.id, item)).collect();
-        let mut stored = tx.known_of(&ids).await?;
         let mut installed = tx.installed_of(&ids).await?;
+        let none = Vec::new();
+        let needed: Vec<ItemId> = ended
+            .iter()
+            .filter_map(|(_, ended)| {
+                let (item, installed) =
+                    (items.get(&ended.item)?, installed.get(&ended.item).unwrap_or(&none));
+                needs_known(item, installed, &ended.outcome).then_some(ended.item)
+            })
+            .collect();
+        let mut stored = tx.known_of(&needed).await?;
 
         let mut concluded: Vec<(usize, &EndedCheck, Conclusion)> = Vec::with_capacity(ended.len());
         let mut releases = Changes::default();

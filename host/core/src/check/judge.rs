@@ -26,7 +26,7 @@ pub(super) fn judge(
     installed: Option<&str>,
     now: Timestamp,
 ) -> Judgement {
-    let releases: Vec<Release> = known.iter().map(|known| known.release.clone()).collect();
+    let releases: Vec<&Release> = known.iter().map(|known| &known.release).collect();
     // A policy is checked when it is saved. One that does not fit all the same (an older host saved it) judges
     // nothing and says why.
     let evaluation = match evaluate(spec.scheme, &spec.policy, installed, &releases, now) {

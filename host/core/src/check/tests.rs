@@ -1,4 +1,5 @@
 use jiff::SignedDuration;
+use proptest::prelude::*;
 
 use super::*;
 use crate::{
@@ -209,4 +210,88 @@ fn the_next_check_is_when_a_young_release_is_old_enough() {
     let conclusion = life.check(&Outcome::Listing { releases, validator: None }, 60);
     assert_eq!((kinds(&conclusion).len(), conclusion.next_check_at), (0, at(3_600)));
     assert_eq!(kinds(&life.check(&Outcome::Unchanged, 3_600)), ["item.outdated"]);
+}
+
+#[test]
+fn nothing_is_judged_again_while_nothing_changed() {
+    let mut life = Life::new(Some("1.0.0"));
+    assert!(needs_known(&life.item, &life.installed, &Outcome::Unchanged), "never judged");
+    life.check(&listing(&["1.1.0", "1.0.0"]), 0);
+    assert!(!needs_known(&life.item, &life.installed, &Outcome::Unchanged));
+    assert!(needs_known(&life.item, &life.installed, &listing(&[])));
+    life.installed[0].installed = "1.1.0".to_owned();
+    assert!(needs_known(&life.item, &life.installed, &Outcome::Unchanged), "another version is installed");
+    life.check(&Outcome::Unchanged, 1);
+    assert!(!needs_known(&life.item, &life.installed, &Outcome::Unchanged));
+    life.item.spec.policy.prereleases = true;
+    assert!(needs_known(&life.item, &life.installed, &Outcome::Unchanged), "the policy changed");
+}
+
+/// Something that happens to an item.
+#[derive(Debug, Clone)]
+enum Step {
+    Listed(Vec<(u8, Option<i64>)>),
+    Unchanged,
+    Failed(bool),
+    Installed(u8),
+    MinimumAge(Option<u8>),
+}
+
+fn steps() -> impl Strategy<Value = Vec<(Step, i64)>> {
+    let release = (0..6u8, proptest::option::of(-7_200..7_200i64));
+    let step = prop_oneof![
+        2 => proptest::collection::vec(release, 0..4).prop_map(Step::Listed),
+        6 => Just(Step::Unchanged),
+        1 => any::<bool>().prop_map(Step::Failed),
+        1 => (0..6u8).prop_map(Step::Installed),
+        1 => proptest::option::of(0..3u8).prop_map(Step::MinimumAge),
+    ];
+    proptest::collection::vec((step, 1..3_600i64), 1..20)
+}
+
+proptest! {
+    /// Whoever judges each time and whoever judges where it is needed conclude the same.
+    #[test]
+    fn what_is_not_judged_again_comes_out_the_same(steps in steps()) {
+        let mut lives = [Life::new(Some("1.0.0")), Life::new(Some("1.0.0"))];
+        let mut now = 0;
+        for (step, after) in steps {
+            now += after;
+            let outcome = match step {
+                Step::Installed(minor) => {
+                    lives.iter_mut().for_each(|life| life.installed[0].installed = format!("1.{minor}.0"));
+                    continue;
+                }
+                Step::MinimumAge(hours) => {
+                    let age = hours.map(|hours| format!("{hours}h").parse().unwrap());
+                    lives.iter_mut().for_each(|life| life.item.spec.policy.minimum_age = age);
+                    continue;
+                }
+                Step::Listed(releases) => {
+                    let release = |(minor, published): (u8, Option<i64>)| {
+                        let mut release = Release::new(format!("1.{minor}.0"));
+                        release.published_at = published.map(|seconds| at(now + seconds));
+                        release
+                    };
+                    let releases = releases.into_iter().map(release).collect();
+                    Outcome::Listing { releases, validator: None }
+                }
+                Step::Unchanged => Outcome::Unchanged,
+                Step::Failed(retryable) => error(retryable),
+            };
+            let [always, needed] = &mut lives;
+            always.item.check.settled = None;
+            // What is not needed is not looked at.
+            let kept = std::mem::take(&mut needed.known);
+            if needs_known(&needed.item, &needed.installed, &outcome) {
+                needed.known.clone_from(&kept);
+            }
+            let (mut one, mut other) = (always.check(&outcome, now), needed.check(&outcome, now));
+            if other.known.is_none() {
+                needed.known = kept;
+            }
+            (one.check.settled, other.check.settled) = (None, None);
+            prop_assert_eq!(one, other);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Judging a listing.
 
 use std::{
+    borrow::Borrow,
     cmp::Ordering,
     collections::{BTreeMap, btree_map::Entry},
     fmt,
@@ -180,17 +181,33 @@ impl Policy {
             rules: self.ignore.iter().enumerate().map(bind_rule).collect::<Result<_, _>>()?,
         })
     }
+
+    /// Whether time alone will change what speaks against a release.
+    #[must_use]
+    pub fn ripens(&self, release: &Release, now: Timestamp) -> bool {
+        matches!(self.too_young(release, now), Some(Reason::TooYoung { .. }))
+    }
+
+    /// A minimum age fails closed: a release without a date never passes.
+    fn too_young(&self, release: &Release, now: Timestamp) -> Option<Reason> {
+        let minimum_age = self.minimum_age.filter(|age| !age.is_zero())?;
+        let Some(published_at) = release.published_at else {
+            return Some(Reason::UnknownAge { minimum_age });
+        };
+        let eligible_at = published_at.checked_add(minimum_age.duration()).unwrap_or(Timestamp::MAX);
+        (now < eligible_at).then_some(Reason::TooYoung { minimum_age, eligible_at })
+    }
 }
 
 /// Judges a listing: see [`BoundPolicy::evaluate`].
 ///
 /// # Errors
 /// As [`Policy::bind`]: a policy that does not fit the scheme judges nothing.
-pub fn evaluate(
+pub fn evaluate<R: Borrow<Release>>(
     scheme: Scheme,
     policy: &Policy,
     installed: Option<&str>,
-    releases: &[Release],
+    releases: &[R],
     now: Timestamp,
 ) -> Result<Evaluation, PolicyError> {
     Ok(policy.bind(scheme)?.evaluate(installed, releases, now))
@@ -215,7 +232,12 @@ impl BoundPolicy<'_> {
     ///
     /// Where a listing has a version twice, what speaks against one entry speaks against both.
     #[must_use]
-    pub fn evaluate(&self, installed: Option<&str>, releases: &[Release], now: Timestamp) -> Evaluation {
+    pub fn evaluate<R: Borrow<Release>>(
+        &self,
+        installed: Option<&str>,
+        releases: &[R],
+        now: Timestamp,
+    ) -> Evaluation {
         let installed = installed.map(|text| Version::parse(self.scheme, text));
         let known = installed.as_ref().and_then(|version| version.as_ref().ok());
         let track = self.track(known);
@@ -270,16 +292,16 @@ impl BoundPolicy<'_> {
     }
 
     /// One candidate for each version text, newest first, and what is no version.
-    fn judge<'r>(
+    fn judge<'r, R: Borrow<Release>>(
         &self,
-        releases: &'r [Release],
+        releases: &'r [R],
         installed: Option<&Version>,
         track: &Track,
         now: Timestamp,
     ) -> (Vec<Candidate<'r>>, Vec<Unparsable>) {
         let mut candidates: BTreeMap<&str, Candidate<'r>> = BTreeMap::new();
         let mut unparsable = Vec::new();
-        for release in releases {
+        for release in releases.iter().map(Borrow::borrow) {
             let mut entry = match candidates.entry(&release.version) {
                 Entry::Occupied(entry) => entry,
                 Entry::Vacant(entry) => match Version::parse(self.scheme, &release.version) {
@@ -350,18 +372,8 @@ impl BoundPolicy<'_> {
         reasons.extend(
             matching.map(|(rule, _)| Reason::Ignored { rule: rule.to_string(), why: rule.reason.clone() }),
         );
-        reasons.extend(self.too_young(release, now));
+        reasons.extend(self.policy.too_young(release, now));
         reasons
-    }
-
-    /// A minimum age fails closed: a release without a date never passes.
-    fn too_young(&self, release: &Release, now: Timestamp) -> Option<Reason> {
-        let minimum_age = self.policy.minimum_age.filter(|age| !age.is_zero())?;
-        let Some(published_at) = release.published_at else {
-            return Some(Reason::UnknownAge { minimum_age });
-        };
-        let eligible_at = published_at.checked_add(minimum_age.duration()).unwrap_or(Timestamp::MAX);
-        (now < eligible_at).then_some(Reason::TooYoung { minimum_age, eligible_at })
     }
 }
 

@@ -215,10 +215,7 @@ impl Plugins {
         let Some(configured) = self.configured(name) else {
             return Err(LoadError::Config(format!("no plugin `{name}` is configured")));
         };
-        let file = configured.file.clone();
-        let read = tokio::task::spawn_blocking(move || Bundle::read(&file)).await;
-        let bundle = read.unwrap_or_else(|e| Err(LoadError::Malformed(e.to_string())));
-        let bundle = match bundle {
+        let bundle = match self.runtime.read(configured.file.clone()).await {
             Ok(bundle) => bundle,
             Err(error) => return Err(self.refuse(name, error)),
         };
