@@ -30,9 +30,9 @@ impl Upload {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// Whether the whole body was handed over.
+    /// Whether the connection is done with the body: it has all of it, or needs none of it.
     pub(crate) fn ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        self.ended.load(Ordering::Acquire) && self.failure.get().is_none()
     }
 
     /// What ended the body before its end.
@@ -95,6 +95,14 @@ impl RequestBody {
     fn fail(&self, error: EgressError) -> Poll<Option<Result<Frame<Bytes>, EgressError>>> {
         let _ = self.upload.failure.set(error.clone());
         Poll::Ready(Some(Err(error)))
+    }
+}
+
+impl Drop for RequestBody {
+    /// A connection that drops a body will send no more of it. So it is with a request that has none by its
+    /// method and a body of unknown length all the same, as guests make them.
+    fn drop(&mut self) {
+        self.upload.ended.store(true, Ordering::Release);
     }
 }
 
@@ -206,6 +214,10 @@ mod tests {
         let (sent, upload) = outcome(vec![data("a"), Err("token=HUNTER2".into())], None, 9).await;
         assert_eq!(sent.unwrap_err(), EgressError::RequestBodyFailed);
         assert!(!upload.ended());
+        let (dropped, upload) = RequestBody::new(frames(vec![]), None, 9).unwrap();
+        assert!(!upload.ended());
+        drop(dropped);
+        assert!(upload.ended());
     }
 
     #[test]

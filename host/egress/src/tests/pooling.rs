@@ -30,6 +30,20 @@ async fn a_response_without_a_body_gives_its_connection_back_at_once() {
 }
 
 #[tokio::test]
+async fn a_request_whose_body_nobody_asks_for_gives_its_connection_back() {
+    let server = Server::http(|_| text("hello")).await;
+    let bench = Setup::granting(&[server.origin("a")]).bench();
+    for _ in 0..3 {
+        let (feed, body) = Fed::new();
+        let request = Request::get(server.origin("a")).body(body).unwrap();
+        let response = bench.client.send(request).await.unwrap();
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
+        drop(feed);
+    }
+    assert_eq!(server.opened(), 1);
+}
+
+#[tokio::test]
 async fn two_clients_share_no_connection() {
     let server = Server::http(|_| text("hello")).await;
     let benches = [(); 2].map(|()| Setup::granting(&[server.origin("a")]).bench());

@@ -77,10 +77,11 @@ fn once(
         .and_then(|()| request.set_path_with_query(Some(&url.path_with_query())));
     set.map_err(|()| Error::bad_input(format!("{place}: the host does not take this method or URL")))?;
 
-    let outgoing = request.body().map_err(|()| Error::internal("the request's content was taken twice"))?;
+    let content = |_| request.body().map_err(|()| Error::internal("the request's content was taken twice"));
+    let outgoing = body.map(content).transpose()?;
     let future = outgoing_handler::handle(request, None).map_err(|code| transport::error(code, &place))?;
     // An answer may come before all content is sent; a failed write is told by that answer.
-    let sent = write(outgoing, body.unwrap_or_default(), &place);
+    let sent = outgoing.map_or(Ok(()), |outgoing| write(outgoing, body.unwrap_or_default(), &place));
     let response = match await_response(&future, &place) {
         Ok(response) => response,
         Err(error) => return Err(sent.err().filter(|_| error.code == "internal").unwrap_or(error)),
