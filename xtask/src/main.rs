@@ -21,6 +21,7 @@ mod say;
 mod test;
 mod tools;
 mod up;
+mod vectors;
 mod wasm;
 
 use std::process::ExitCode;
@@ -78,6 +79,11 @@ enum Step {
         #[arg(long, requires = "target")]
         input: Option<std::path::PathBuf>,
     },
+    /// Verify every signature case of a folder and tell which were judged wrongly.
+    Vectors {
+        /// The folder that holds `cases/*.jsonl` and what they name.
+        dir: std::path::PathBuf,
+    },
     /// Build the fixture plugins of the tests.
     #[command(hide = true)]
     Fixtures,
@@ -120,6 +126,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Step::Fuzz { target, seconds, input } => {
             fuzz::run(&layout, target.as_deref(), seconds, input.as_deref())
         }
+        Step::Vectors { dir } => vectors::run(&layout, &dir),
         Step::Fixtures => fixtures::build(&layout, &wasm::ensure(&layout, wasm::Choice::Auto)?),
         Step::Links => docs::check(&layout),
         Step::Postgres => postgres::hold(),
