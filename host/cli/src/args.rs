@@ -149,10 +149,19 @@ pub(crate) struct ItemAdd {
 pub(crate) enum Plugin {
     /// List plugins and how they stand
     List,
-    /// Show what a component is and asks for, without running it
+    /// Show what a plugin is and asks for, without running it
     Inspect {
-        /// The component
+        /// A .plugin.tar, or a component
         file: PathBuf,
+    },
+    /// Build a plugin that is written in Rust, with its bill of materials, as one .plugin.tar
+    Build {
+        /// The folder of its Cargo.toml and plugin.toml
+        #[arg(default_value = ".", value_name = "DIR")]
+        dir: PathBuf,
+        /// Where to write it [default: NAME-VERSION.plugin.tar]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     /// What a plugin asked for, what it was given, what it used
     Grants {
@@ -182,17 +191,30 @@ pub(crate) enum Plugin {
         /// Its name
         name: String,
     },
-    /// Put plugin.toml into a component
-    Pack {
-        /// The component, as the compiler made it
-        component: PathBuf,
-        /// The manifest
-        #[arg(long, default_value = "plugin.toml", value_name = "FILE")]
-        manifest: PathBuf,
-        /// Where to write the plugin
-        #[arg(long, short, value_name = "FILE")]
-        output: PathBuf,
-    },
+    /// Make a plugin of a component, in whatever language it was written
+    Pack(PluginPack),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginPack {
+    /// The component, as the compiler made it
+    pub(crate) component: PathBuf,
+    /// The manifest
+    #[arg(long, default_value = "plugin.toml", value_name = "FILE")]
+    pub(crate) manifest: PathBuf,
+    /// Where to write the plugin: a .plugin.tar, or a .wasm, which is the component alone
+    /// [default: NAME-VERSION.plugin.tar]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// What it is made of: CycloneDX or SPDX JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sbom: Option<PathBuf>,
+    /// What a person reads about it, Markdown
+    #[arg(long, value_name = "FILE")]
+    pub(crate) readme: Option<PathBuf>,
+    /// Its world, as WIT text
+    #[arg(long, value_name = "FILE")]
+    pub(crate) wit: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -20,6 +20,9 @@ use args::{Cli, Command};
 use exit::{Exit, Failure};
 
 fn main() -> ExitCode {
+    if let Some(ended) = commands::plugin::rustc::stand_in() {
+        return ended;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => return misunderstood(&e),

@@ -1,5 +1,6 @@
 //! A component as it came: its bytes, manifest, and what it imports and exports,
-//! learned without running it.
+//! learned without running it. What carried it, if anything did, is a
+//! [`Package`]: another thing, in a crate of its own.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use semver::Version;
 use sha2::{Digest as _, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
+use waystation_bundle::{Limits, Package, is_archive};
 use wit_parser::decoding::DecodedWasm;
 use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
@@ -72,6 +74,8 @@ impl fmt::Debug for Digest {
 pub struct Bundle {
     bytes: Bytes,
     digest: Digest,
+    /// That of the package that carried it.
+    content: Option<Digest>,
     manifest: Manifest,
     /// Raw interface names, sorted.
     imports: Vec<Import>,
@@ -81,7 +85,7 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Reads a file.
+    /// Reads a file: a component, or the package (`.plugin.tar`) that carries one.
     ///
     /// # Errors
     /// See [`LoadError`].
@@ -94,7 +98,21 @@ impl Bundle {
         if size > MAX_COMPONENT {
             return Err(LoadError::TooLarge { size, limit: MAX_COMPONENT });
         }
-        Self::parse(std::fs::read(path).map_err(unreadable)?)
+        let bytes = Bytes::from(std::fs::read(path).map_err(unreadable)?);
+        match is_archive(&bytes) {
+            true => Self::from_package(&Package::parse(bytes, &Limits::DEFAULT)?),
+            false => Self::parse(bytes),
+        }
+    }
+
+    /// Takes the component of a package: the bytes that were held against its digest. Whether its signatures
+    /// are enough is not asked here.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn from_package(package: &Package) -> Result<Self, LoadError> {
+        let bundle = Self::parse(package.component().bytes().clone())?;
+        Ok(Self { content: Some(Digest(*package.digest().as_bytes())), ..bundle })
     }
 
     /// Takes a component apart, runs nothing.
@@ -129,6 +147,7 @@ impl Bundle {
         match generation {
             Some(generation) if mismatches.is_empty() => Ok(Self {
                 digest: Digest::of(&bytes),
+                content: None,
                 bytes,
                 manifest,
                 imports,
@@ -147,6 +166,11 @@ impl Bundle {
     /// Its digest.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// What it is known and pinned by: the content digest of the package that carried it, else its own digest.
+    pub fn content_digest(&self) -> Digest {
+        self.content.unwrap_or(self.digest)
     }
 
     /// Its manifest.

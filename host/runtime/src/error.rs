@@ -1,5 +1,6 @@
 //! Errors of the runtime itself and of loading a plugin.
 
+use waystation_bundle::BundleError;
 use waystation_schema::SchemaError;
 
 use crate::manifest::ManifestError;
@@ -49,8 +50,11 @@ pub enum LoadError {
         /// The limit.
         limit: u64,
     },
+    /// The package that should carry it.
+    #[error("{0}")]
+    Package(#[from] BundleError),
     /// Not WebAssembly at all.
-    #[error("not a WebAssembly file; name the .wasm file that `waystation plugin pack` wrote")]
+    #[error("not a WebAssembly file; name the .plugin.tar or .wasm file that `waystation plugin` wrote")]
     NotWasm,
     /// A core module.
     #[error(
@@ -132,6 +136,7 @@ impl LoadError {
         match self {
             Self::Unreadable { .. } => "unreadable",
             Self::TooLarge { .. } => "too-large",
+            Self::Package(e) => e.code(),
             Self::NotWasm => "not-wasm",
             Self::CoreModule => "core-module",
             Self::Malformed(_) => "malformed",

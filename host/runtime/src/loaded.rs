@@ -72,10 +72,10 @@ impl Settings {
     /// Whether this is the component that the operator meant, of a kind that is served here, with what it needs.
     pub(crate) fn admit<W: World>(&self, bundle: &Bundle) -> Result<(), LoadError> {
         let manifest = bundle.manifest();
-        if let Some(pinned) = self.pinned.filter(|pinned| *pinned != bundle.digest()) {
+        if let Some(pinned) = self.pinned.filter(|pinned| *pinned != bundle.content_digest()) {
             return Err(LoadError::DigestMismatch {
                 pinned: pinned.to_string(),
-                actual: bundle.digest().to_string(),
+                actual: bundle.content_digest().to_string(),
             });
         }
         if !W::kinds().contains(&manifest.kind) {
@@ -130,7 +130,7 @@ impl<W: World> Loaded<W> {
             context,
             traffic,
             metrics,
-            digest: bundle.digest(),
+            digest: bundle.content_digest(),
             fingerprint,
             manifest: manifest.clone(),
             imports: bundle.imports().to_vec(),
@@ -222,7 +222,7 @@ impl<W: World> Loaded<W> {
         self.schemas
     }
 
-    /// The digest of the component.
+    /// What it is known by: see [`Bundle::content_digest`].
     pub fn digest(&self) -> Digest {
         self.digest
     }

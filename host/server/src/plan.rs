@@ -105,7 +105,7 @@ fn look(
     let bundle = Bundle::read(&plugin.file)?;
     let manifest = bundle.manifest();
     planned.about = Some(format!("{} {} ({})", manifest.name, manifest.version, manifest.kind));
-    planned.digest = Some(bundle.digest().to_string());
+    planned.digest = Some(bundle.content_digest().to_string());
     let known = [UpdateSource::kinds(), Notifier::kinds()].concat();
     if !known.contains(&manifest.kind) {
         return Err(LoadError::Mismatch(vec![waystation_runtime::Mismatch::UnknownKind {
@@ -114,10 +114,10 @@ fn look(
         }]));
     }
     let pinned = plugin.digest.as_ref().and_then(|digest| Digest::parse(digest.as_str()));
-    if let Some(pinned) = pinned.filter(|pinned| *pinned != bundle.digest()) {
+    if let Some(pinned) = pinned.filter(|pinned| *pinned != bundle.content_digest()) {
         return Err(LoadError::DigestMismatch {
             pinned: pinned.to_string(),
-            actual: bundle.digest().to_string(),
+            actual: bundle.content_digest().to_string(),
         });
     }
     settings::decisions(plugin, manifest)?;

@@ -1,12 +1,16 @@
 //! `waystation plugin`
 
-use std::path::Path;
+mod build;
+mod inspect;
+mod pack;
+mod rust;
+pub(crate) mod rustc;
+mod sbom;
 
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
-use waystation_runtime::{Bundle, embed_manifest};
-use waystation_server::api::views::{LimitUnit, LimitView, LineView, PluginView, class_word};
+use waystation_server::api::views::{LimitUnit, LimitView, LineView, PluginView};
 
 use crate::args::{Global, Plugin};
 use crate::client::Client;
@@ -15,8 +19,9 @@ use crate::output;
 
 pub(crate) async fn run(global: &Global, command: &Plugin) -> Outcome {
     match command {
-        Plugin::Inspect { file } => inspect(global, file),
-        Plugin::Pack { component, manifest, output } => pack(component, manifest, output),
+        Plugin::Inspect { file } => inspect::run(global, file),
+        Plugin::Build { dir, output } => build::run(global, dir, output.as_deref()),
+        Plugin::Pack(pack) => pack::run(global, pack),
         Plugin::List => list(global).await,
         Plugin::Grants { name } => grants(global, name).await,
         Plugin::Limits { name } => limits(global, name).await,
@@ -54,72 +59,6 @@ async fn list(global: &Global) -> Outcome {
     for plugin in plugins.iter().filter(|plugin| plugin.detail.is_some()) {
         output::note(format!("\n{}: {}", plugin.name, plugin.detail.as_deref().unwrap_or_default()));
     }
-    Ok(())
-}
-
-fn inspect(global: &Global, file: &Path) -> Outcome {
-    let bundle = Bundle::read(file).map_err(|e| Failure::new(Exit::Failed, e.to_string()).code(e.code()))?;
-    let manifest = bundle.manifest();
-    let imports: Vec<_> =
-        bundle.imports().iter().map(|i| json!({ "name": i.name, "class": class_word(i.class) })).collect();
-    if global.json {
-        let requests: Vec<_> = manifest
-            .requests
-            .iter()
-            .map(|r| {
-                json!({
-                    "capability": r.capability.word(), "wanted": r.capability.wanted(), "why": r.why,
-                    "optional": r.optional,
-                })
-            })
-            .collect();
-        let about = json!({
-            "name": manifest.name.as_str(), "version": manifest.version.to_string(),
-            "kind": manifest.kind.to_string(), "summary": manifest.summary, "license": manifest.license,
-            "digest": bundle.digest().to_string(), "size": bundle.bytes().len(), "requests": requests,
-            "imports": imports, "exports": bundle.exports(),
-        });
-        return Ok(output::json(&about)?);
-    }
-    for (label, value) in [
-        ("name", manifest.name.to_string()),
-        ("version", manifest.version.to_string()),
-        ("kind", manifest.kind.to_string()),
-        ("summary", manifest.summary.clone()),
-        ("license", manifest.license.clone().unwrap_or_else(|| "–".into())),
-        ("digest", bundle.digest().to_string()),
-        ("size", output::bytes(bundle.bytes().len() as u64)),
-    ] {
-        output::line(format!("{label:<10}{value}"));
-    }
-    let optional = |on| if on { "optional" } else { "" };
-    output::table(
-        ["REQUESTS", "WANTED", "", "WHY"],
-        manifest.requests.iter().map(|r| {
-            let word = r.capability.word().to_owned();
-            [word, r.capability.wanted().join("\n"), optional(r.optional).to_owned(), r.why.clone()]
-        }),
-    );
-    output::table(
-        ["IMPORTS", "MEANS"],
-        bundle.imports().iter().map(|i| [i.name.clone(), class_word(i.class).to_owned()]),
-    );
-    Ok(())
-}
-
-fn pack(component: &Path, manifest: &Path, to: &Path) -> Outcome {
-    let unreadable = |path: &Path, e: std::io::Error| {
-        Failure::new(Exit::Failed, format!("{}: {e}", path.display())).code("io")
-    };
-    let bytes = std::fs::read(component).map_err(|e| unreadable(component, e))?;
-    let text = std::fs::read_to_string(manifest).map_err(|e| {
-        let advice = "the manifest lies beside the plugin's Cargo.toml; go there, or name it with --manifest";
-        Failure::new(Exit::Failed, format!("{}: {e}; {advice}", manifest.display()))
-    })?;
-    let packed = embed_manifest(&bytes, &text)
-        .map_err(|e| Failure::new(Exit::Failed, e.to_string()).code(e.code()))?;
-    std::fs::write(to, packed).map_err(|e| unreadable(to, e))?;
-    output::note(format!("wrote {}", to.display()));
     Ok(())
 }
 

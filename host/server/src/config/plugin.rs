@@ -19,7 +19,7 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plugin {
-    /// The component, a `.wasm` file.
+    /// The plugin: a `.plugin.tar` file, or a component, a `.wasm` file.
     #[schemars(extend("format" = "path"))]
     pub file: PathBuf,
     /// Whether it runs.
@@ -29,7 +29,8 @@ pub struct Plugin {
     /// another kind is not loaded with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<OnFailure>,
-    /// The SHA-256 digest that the file must have. Another file is not loaded.
+    /// The digest that it must have, as `waystation plugin inspect` shows it: of a `.plugin.tar` the content digest,
+    /// of a component the SHA-256 of the file. Another one is not loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<BundleDigest>,
     /// Settings of the plugin's own, which it documents.

@@ -1,0 +1,107 @@
+//! `waystation plugin inspect`
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use serde_json::json;
+use waystation_bundle::{ContentDigest, Limits, Package, is_archive};
+use waystation_runtime::{Bundle, LoadError};
+use waystation_server::api::views::class_word;
+
+use crate::args::Global;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output;
+
+pub(super) fn run(global: &Global, file: &Path) -> Outcome {
+    let (bundle, package) = read(file)?;
+    let manifest = bundle.manifest();
+    let mut attached: Vec<_> = package.iter().flat_map(Package::attachments).collect();
+    attached.sort_by_key(|one| one.kind());
+    if global.json {
+        let imports: Vec<_> = bundle
+            .imports()
+            .iter()
+            .map(|i| json!({ "name": i.name, "class": class_word(i.class) }))
+            .collect();
+        let requests: Vec<_> = manifest
+            .requests
+            .iter()
+            .map(|r| {
+                json!({
+                    "capability": r.capability.word(), "wanted": r.capability.wanted(), "why": r.why,
+                    "optional": r.optional,
+                })
+            })
+            .collect();
+        let attached: Vec<_> = attached
+            .iter()
+            .map(|one| {
+                json!({
+                    "kind": one.kind().word(), "digest": ContentDigest::of(one.content()),
+                    "size": one.content().len(),
+                })
+            })
+            .collect();
+        let about = json!({
+            "name": manifest.name.as_str(), "version": manifest.version.to_string(),
+            "kind": manifest.kind.to_string(), "summary": manifest.summary, "license": manifest.license,
+            "digest": bundle.content_digest().to_string(), "component": bundle.digest().to_string(),
+            "size": bundle.bytes().len(), "attached": attached, "requests": requests,
+            "imports": imports, "exports": bundle.exports(),
+        });
+        return Ok(output::json(&about)?);
+    }
+    let component = package.is_some().then(|| bundle.digest().to_string());
+    for (label, value) in [
+        ("name", Some(manifest.name.to_string())),
+        ("version", Some(manifest.version.to_string())),
+        ("kind", Some(manifest.kind.to_string())),
+        ("summary", Some(manifest.summary.clone())),
+        ("license", Some(manifest.license.clone().unwrap_or_else(|| "–".into()))),
+        ("digest", Some(bundle.content_digest().to_string())),
+        ("component", component),
+        ("size", Some(output::bytes(bundle.bytes().len() as u64))),
+    ] {
+        if let Some(value) = value {
+            output::line(format!("{label:<10}{value}"));
+        }
+    }
+    let optional = |on| if on { "optional" } else { "" };
+    output::table(
+        ["REQUESTS", "WANTED", "", "WHY"],
+        manifest.requests.iter().map(|r| {
+            let word = r.capability.word().to_owned();
+            [word, r.capability.wanted().join("\n"), optional(r.optional).to_owned(), r.why.clone()]
+        }),
+    );
+    output::table(
+        ["IMPORTS", "MEANS"],
+        bundle.imports().iter().map(|i| [i.name.clone(), class_word(i.class).to_owned()]),
+    );
+    if !attached.is_empty() {
+        let rows = attached.iter().map(|one| {
+            let (content, word) = (one.content(), one.kind().word().to_owned());
+            [word, output::bytes(content.len() as u64), ContentDigest::of(content).to_string()]
+        });
+        output::table(["ATTACHED", "SIZE", "DIGEST"], rows);
+    }
+    Ok(())
+}
+
+/// The component of a file, and the package that carries it if one does.
+fn read(file: &Path) -> Result<(Bundle, Option<Package>), Failure> {
+    let refused = |e: LoadError| Failure::new(Exit::Failed, e.to_string()).code(e.code());
+    let mut bytes = Vec::new();
+    let limits = Limits::DEFAULT;
+    let read = File::open(file).and_then(|file| file.take(limits.archive + 1).read_to_end(&mut bytes));
+    read.map_err(|e| {
+        let (path, message) = (file.display().to_string(), e.to_string());
+        refused(LoadError::Unreadable { path, message })
+    })?;
+    if !is_archive(&bytes) {
+        return Ok((Bundle::parse(bytes).map_err(refused)?, None));
+    }
+    let package = Package::parse(bytes, &limits).map_err(|e| refused(e.into()))?;
+    Ok((Bundle::from_package(&package).map_err(refused)?, Some(package)))
+}

@@ -1,0 +1,161 @@
+//! Reading.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use super::{BLOCK, Entry, GNU, USTAR, field};
+use crate::error::BundleError;
+use crate::limits::Limits;
+
+/// The files of an archive, in their order. Folders are checked and left out.
+///
+/// Every byte of the archive is accounted for: a header that does not hold together, padding that is not zero and
+/// anything after the end are refused. Owners, modes and times mean nothing here and may be any.
+pub(crate) fn entries(archive: &Bytes, limits: &Limits) -> Result<Vec<Entry>, BundleError> {
+    known_format(archive)?;
+    let mut files = Vec::new();
+    let mut names = HashSet::new();
+    let mut offset = 0;
+    loop {
+        let header = block(archive, offset)?;
+        if header.iter().all(|byte| *byte == 0) {
+            end(archive, offset)?;
+            return Ok(files);
+        }
+        if names.len() == limits.entries {
+            return Err(BundleError::TooMany { what: "entries", limit: limits.entries });
+        }
+        let header = Header::parse(header, offset)?;
+        let start = offset + BLOCK;
+        let after = start.checked_add(header.size).ok_or(BundleError::Truncated)?;
+        let next = after.checked_next_multiple_of(BLOCK).ok_or(BundleError::Truncated)?;
+        let padding = archive.get(after..next).ok_or(BundleError::Truncated)?;
+        if padding.iter().any(|byte| *byte != 0) {
+            return Err(BundleError::BadHeader {
+                offset: after,
+                why: "what fills up the last block is not zero",
+            });
+        }
+        if !names.insert(header.path.clone()) {
+            return Err(BundleError::DuplicateEntry(header.path));
+        }
+        if !header.folder {
+            files.push(Entry { path: header.path, content: archive.slice(start..after) });
+        }
+        offset = next;
+    }
+}
+
+/// How compressed content starts.
+const COMPRESSED: [(&[u8], &str); 4] =
+    [(b"\x1f\x8b", "gzip"), (b"\xfd7zXZ\0", "xz"), (b"BZh", "bzip2"), (b"\x28\xb5\x2f\xfd", "zstd")];
+
+/// Whether this is an archive, or was one before it was compressed.
+pub(crate) fn looks_like_one(bytes: &[u8]) -> bool {
+    !matches!(known_format(bytes), Err(BundleError::NotTar))
+}
+
+/// Tells what is no archive from one that is damaged.
+fn known_format(archive: &[u8]) -> Result<(), BundleError> {
+    if let Some((_, name)) = COMPRESSED.iter().find(|(magic, _)| archive.starts_with(magic)) {
+        return Err(BundleError::Compressed(name));
+    }
+    match archive.get(field::MAGIC) {
+        Some(magic) if magic == USTAR || magic == GNU => Ok(()),
+        _ => Err(BundleError::NotTar),
+    }
+}
+
+fn block(archive: &[u8], offset: usize) -> Result<&[u8], BundleError> {
+    archive.get(offset..).and_then(|rest| rest.get(..BLOCK)).ok_or(BundleError::Truncated)
+}
+
+/// Two blocks of zeros, and as many more as some programs add.
+fn end(archive: &[u8], offset: usize) -> Result<(), BundleError> {
+    let rest = archive.get(offset..).unwrap_or_default();
+    if rest.iter().any(|byte| *byte != 0) {
+        return Err(BundleError::TrailingData);
+    }
+    match rest.len() >= 2 * BLOCK && rest.len().is_multiple_of(BLOCK) {
+        true => Ok(()),
+        false => Err(BundleError::Truncated),
+    }
+}
+
+struct Header {
+    /// Without the slash of a folder.
+    path: String,
+    size: usize,
+    folder: bool,
+}
+
+impl Header {
+    fn parse(header: &[u8], offset: usize) -> Result<Self, BundleError> {
+        let bad = |why| BundleError::BadHeader { offset, why };
+        let at = |range| header.get(range).unwrap_or_default();
+        if octal(at(field::CHECKSUM)) != Some(super::write::checksum(header)) {
+            return Err(bad("the checksum of a header is wrong"));
+        }
+        let magic = at(field::MAGIC);
+        if magic != USTAR && magic != GNU {
+            return Err(bad("a header is of an unknown format"));
+        }
+        let name = text(at(field::NAME)).ok_or_else(|| bad("a name is followed by something"))?;
+        let shown = || String::from_utf8_lossy(name).into_owned();
+        let folder = match header.get(field::TYPE) {
+            Some(b'0' | 0) => false,
+            Some(b'5') => true,
+            Some(b'1' | b'2' | b'3' | b'4' | b'6' | b'7') => return Err(BundleError::NotAFile(shown())),
+            _ => return Err(BundleError::TarExtension(shown())),
+        };
+        if at(field::LINK).iter().any(|byte| *byte != 0) {
+            return Err(BundleError::NotAFile(shown()));
+        }
+        if at(field::PREFIX).iter().any(|byte| *byte != 0) {
+            return Err(BundleError::TarExtension(shown()));
+        }
+        let size = octal(at(field::SIZE)).ok_or_else(|| bad("a size is not an octal number"))?;
+        let size = usize::try_from(size).map_err(|_| BundleError::Truncated)?;
+        if folder && size != 0 {
+            return Err(bad("a folder has content"));
+        }
+        Ok(Self { path: path(name, folder)?, size, folder })
+    }
+}
+
+/// What is before the zeros that fill a field up; after the first there is nothing else.
+fn text(field: &[u8]) -> Option<&[u8]> {
+    let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
+    let (text, rest) = field.split_at_checked(end)?;
+    rest.iter().all(|byte| *byte == 0).then_some(text)
+}
+
+/// A number as POSIX writes it: octal digits, then spaces and zeros. The base-256 of GNU is for sizes that no package
+/// has.
+fn octal(field: &[u8]) -> Option<u64> {
+    let digits = field.iter().take_while(|byte| (b'0'..=b'7').contains(*byte)).count();
+    let (digits, rest) = field.split_at_checked(digits)?;
+    if digits.is_empty() || rest.iter().any(|byte| !matches!(byte, b' ' | 0)) {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |sum, digit| sum.checked_mul(8)?.checked_add(u64::from(digit - b'0')))
+}
+
+/// A path has one spelling: relative, no `.` or `..`, no empty part, no backslash, printable ASCII.
+fn path(name: &[u8], folder: bool) -> Result<String, BundleError> {
+    let shown = String::from_utf8_lossy(name);
+    let bad = |why| BundleError::BadPath { path: shown.clone().into_owned(), why };
+    if name.iter().any(|byte| !byte.is_ascii_graphic() || *byte == b'\\') {
+        return Err(bad("it has a character that no path of a package has"));
+    }
+    let path = if folder { shown.strip_suffix('/').unwrap_or(&shown) } else { &shown };
+    if path.starts_with('/') {
+        return Err(bad("it is absolute"));
+    }
+    match path.split('/').find(|part| matches!(*part, "" | "." | "..")) {
+        Some("..") => Err(bad("it leads out of the archive")),
+        Some(_) => Err(bad("it has an empty part or a dot; a path has one spelling")),
+        None => Ok(path.to_owned()),
+    }
+}
