@@ -39,6 +39,7 @@ mod layout;
 mod limits;
 pub mod oci;
 mod package;
+mod statement;
 mod tar;
 mod write;
 
@@ -51,4 +52,5 @@ pub use layout::{Layout, is_archive};
 pub use limits::Limits;
 pub use oci::Descriptor;
 pub use package::Package;
+pub use statement::{PREDICATE_TYPE, STATEMENT_TYPE, Statement};
 pub use write::PackageWriter;

@@ -8,7 +8,6 @@ use sha2::{Digest as _, Sha256};
 use crate::Signer;
 use crate::error::SignError;
 use crate::public::PublicKey;
-use crate::statement::Statement;
 
 /// The media type of what is made.
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -16,15 +15,14 @@ pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// What an envelope holds.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
-/// Signs a statement about a bundle.
+/// Signs an in-toto statement, in its bytes.
 ///
 /// # Errors
 /// Those of the signer.
-pub fn attest(statement: &Statement<'_>, signer: &dyn Signer) -> Result<Vec<u8>, SignError> {
-    let payload = statement.to_json().map_err(|e| refused(&e))?;
-    let signature = signer.sign(&pre_authentication(PAYLOAD_TYPE, &payload))?;
+pub fn attest(statement: &[u8], signer: &dyn Signer) -> Result<Vec<u8>, SignError> {
+    let signature = signer.sign(&pre_authentication(PAYLOAD_TYPE, statement))?;
     let envelope = Envelope {
-        payload: STANDARD.encode(&payload),
+        payload: STANDARD.encode(statement),
         payload_type: PAYLOAD_TYPE,
         signatures: [Signature { sig: STANDARD.encode(signature) }],
     };
@@ -136,19 +134,13 @@ mod tests {
     fn the_same_statement_and_key_make_the_same_bundle() {
         for algorithm in [Algorithm::P256, Algorithm::Ed25519] {
             let key = Key::generate(algorithm);
-            let statement = Statement {
-                manifest: b"{}",
-                component: [7; 32],
-                name: "acme/tool",
-                version: "1.0.0",
-                kind: "notifier@0.1",
-                requests: [9; 32],
-            };
-            let bundle = attest(&statement, &key).unwrap();
-            assert_eq!(bundle, attest(&statement, &key).unwrap());
+            let statement = br#"{"_type":"https://in-toto.io/Statement/v1"}"#;
+            let bundle = attest(statement, &key).unwrap();
+            assert_eq!(bundle, attest(statement, &key).unwrap());
             let read: serde_json::Value = serde_json::from_slice(&bundle).unwrap();
             let text = |pointer: &str| read.pointer(pointer).and_then(|v| v.as_str()).unwrap().to_owned();
             let payload = STANDARD.decode(text("/dsseEnvelope/payload")).unwrap();
+            assert_eq!(payload, statement);
             let signature = STANDARD.decode(text("/dsseEnvelope/signatures/0/sig")).unwrap();
             let signed = pre_authentication(&text("/dsseEnvelope/payloadType"), &payload);
             assert!(key.public().verifies(&signed, &signature));

@@ -1,22 +1,14 @@
 //! Signing of plugin bundles.
 //!
-//! A [`Key`] is a file of this machine, or a [`Command`] that asks whatever keeps the key. What is signed is a
-//! [`Statement`] about one bundle; what comes out is a Sigstore bundle (version 0.3), which any Sigstore client
-//! can verify. Nothing here opens a connection.
+//! A [`Key`] is a file of this machine, or a [`Command`] asks whatever keeps the key. What is signed is an in-toto
+//! statement or a file; what comes out is a Sigstore bundle (version 0.3), which any Sigstore client can verify.
+//! Nothing here opens a connection.
 //!
 //! ```
-//! use waystation_sign::{Algorithm, Key, Signer as _, Statement, attest};
+//! use waystation_sign::{Algorithm, Key, attest};
 //!
 //! let key = Key::generate(Algorithm::Ed25519);
-//! let statement = Statement {
-//!     manifest: b"{}",
-//!     component: [0; 32],
-//!     name: "acme/tool",
-//!     version: "1.0.0",
-//!     kind: "update-source@0.1",
-//!     requests: [0; 32],
-//! };
-//! let bundle = attest(&statement, &key)?;
+//! let bundle = attest(br#"{"_type":"https://in-toto.io/Statement/v1"}"#, &key)?;
 //! assert!(bundle.starts_with(b"{\"mediaType\""));
 //! # Ok::<(), waystation_sign::SignError>(())
 //! ```
@@ -27,14 +19,12 @@ mod command;
 mod error;
 mod key;
 mod public;
-mod statement;
 
 pub use attest::{MEDIA_TYPE, PAYLOAD_TYPE, attest, sign_file};
 pub use command::Command;
 pub use error::SignError;
 pub use key::{Algorithm, Key};
 pub use public::PublicKey;
-pub use statement::{PREDICATE_TYPE, STATEMENT_TYPE, Statement};
 
 /// Something that signs with one key.
 pub trait Signer {
