@@ -68,6 +68,9 @@ pub(crate) enum Command {
     /// The configuration
     #[command(subcommand)]
     Config(Config),
+    /// Signatures: whether something was signed by whom you trust
+    #[command(subcommand)]
+    Verify(Verify),
     /// Look for what keeps a host from working
     Doctor,
     /// Print a completion script
@@ -262,4 +265,32 @@ pub(crate) enum Delivery {
         #[arg(long, conflicts_with = "id")]
         all_dead: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verify {
+    /// Verify a file against the Sigstore bundles that came with it, offline
+    Blob(VerifyBlob),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyBlob {
+    /// The file
+    #[arg(required_unless_present = "digest")]
+    pub(crate) file: Option<PathBuf>,
+    /// Its digest in place of it, sha256:HEX or sha512:HEX
+    #[arg(long, conflicts_with = "file", value_name = "DIGEST")]
+    pub(crate) digest: Option<String>,
+    /// A bundle; again for each further one
+    #[arg(long, required = true, value_name = "FILE")]
+    pub(crate) bundle: Vec<PathBuf>,
+    /// Who may sign, and what it takes, in TOML or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    /// The trusted root; DOMAIN=FILE for that of one domain of the policy
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trusted_root: Vec<String>,
+    /// Print each step
+    #[arg(long)]
+    pub(crate) explain: bool,
 }

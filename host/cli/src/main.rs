@@ -80,6 +80,7 @@ async fn run(cli: &Cli) -> exit::Outcome {
         Command::Delivery(delivery) => commands::delivery::run(global, delivery).await,
         Command::Events { follow } => commands::events::run(global, *follow).await,
         Command::Config(config) => commands::config::run(global, config).await,
+        Command::Verify(verify) => commands::verify::run(global, verify),
         Command::Doctor => commands::doctor::run(global).await,
         Command::Completions { shell } => commands::completions::run(*shell),
     }

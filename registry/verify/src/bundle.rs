@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::Checkpoint;
 use crate::engine;
 use crate::error::{Code, Refusal};
 use crate::json::{self, Document, Object};
@@ -184,7 +185,7 @@ impl Bundle {
             entries,
             timestamps,
             sha256: sha256(bytes),
-            engine: engine::Parsed::of_bundle(bytes)?,
+            engine: engine::Parsed::of_bundle(&value)?,
         })
     }
 }
@@ -349,11 +350,13 @@ fn proof(object: &Object<'_>) -> Result<Proof, Refusal> {
     let Some(checkpoint) = object.optional("checkpoint", &["envelope"])? else {
         return Err(Code::CheckpointInvalid.because("an inclusion proof has no checkpoint"));
     };
+    let checkpoint = checkpoint.text("envelope")?;
+    Checkpoint::parse(checkpoint)?;
     Ok(Proof {
         index: object.number("logIndex")?.unwrap_or(0),
         size: object.number("treeSize")?.unwrap_or(0),
         root: object.hash("rootHash")?,
-        checkpoint: checkpoint.text("envelope")?.to_owned(),
+        checkpoint: checkpoint.to_owned(),
     })
 }
 

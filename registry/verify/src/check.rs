@@ -14,7 +14,7 @@ use crate::domain::Domain;
 use crate::engine::{self, Authority, Required};
 use crate::entry::{self, Verifier};
 use crate::error::{Code, Refusal};
-use crate::facts::{Facts, LogEntry, Outcome, Source, Step, Steps, Time};
+use crate::facts::{Facts, LogEntry, Outcome, STEPS, Source, Step, Steps, Time};
 use crate::key::PublicKey;
 use crate::root::{Log, TrustRoot};
 use crate::signer::Signer;
@@ -143,14 +143,28 @@ impl Run {
             },
         );
 
-        let mut refused = None;
+        // Of several keys, the refusal that came last on the way says most.
+        let before = self.steps.clone();
+        let mut refused: Option<(usize, Refusal, Steps, &'static str)> = None;
         for candidate in &candidates {
+            self.steps = before.clone();
             match self.candidate(&bundle, subject, demand, root, now, candidate) {
                 Ok(facts) => return Ok(facts),
-                Err(refusal) => refused = Some(refusal),
+                Err(refusal) => {
+                    let far = STEPS.iter().position(|step| *step == self.at).unwrap_or_default();
+                    if refused.as_ref().is_none_or(|(known, ..)| far > *known) {
+                        refused = Some((far, refusal, std::mem::take(&mut self.steps), self.at));
+                    }
+                }
             }
         }
-        Err(refused.unwrap_or_else(|| Code::KeyRequired.because("the rule names no key")))
+        match refused {
+            Some((_, refusal, steps, at)) => {
+                (self.steps, self.at) = (steps, at);
+                Err(refusal)
+            }
+            None => Err(Code::KeyRequired.because("the rule names no key")),
+        }
     }
 
     fn candidate(

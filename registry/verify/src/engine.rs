@@ -16,6 +16,7 @@ use sigstore_verify::{
 };
 
 use crate::error::{Code, Refusal};
+use crate::json::Value;
 use crate::provider::RustCrypto;
 use crate::subject::Subject;
 
@@ -34,11 +35,12 @@ fn ready() {
 pub(crate) struct Parsed(Bundle);
 
 impl Parsed {
-    pub(crate) fn of_bundle(bytes: &[u8]) -> Result<Self, Refusal> {
+    /// Of the document as we read it, not as it was written: there is one reading.
+    pub(crate) fn of_bundle(document: &Value) -> Result<Self, Refusal> {
         ready();
         let malformed = |e: String| Code::BundleMalformed.because(format!("the bundle does not parse: {e}"));
-        let text = std::str::from_utf8(bytes).map_err(|e| malformed(e.to_string()))?;
-        Bundle::from_json(text).map(Self).map_err(|e| malformed(e.to_string()))
+        let text = serde_json::to_string(document).map_err(|e| malformed(e.to_string()))?;
+        Bundle::from_json(&text).map(Self).map_err(|e| malformed(e.to_string()))
     }
 }
 
@@ -59,12 +61,12 @@ pub(crate) struct Required {
 }
 
 impl Engine {
-    pub(crate) fn of_root(bytes: &[u8]) -> Result<Self, Refusal> {
+    pub(crate) fn of_root(document: &Value) -> Result<Self, Refusal> {
         ready();
         let malformed =
             |e: String| Code::RootMalformed.because(format!("the trusted root cannot be used: {e}"));
-        let text = std::str::from_utf8(bytes).map_err(|e| malformed(e.to_string()))?;
-        let root = TrustedRoot::from_json(text).map_err(|e| malformed(e.to_string()))?;
+        let text = serde_json::to_string(document).map_err(|e| malformed(e.to_string()))?;
+        let root = TrustedRoot::from_json(&text).map_err(|e| malformed(e.to_string()))?;
         Verifier::new(&root).map(Self).map_err(|e| malformed(e.to_string()))
     }
 

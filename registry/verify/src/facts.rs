@@ -137,7 +137,7 @@ pub(crate) const STEPS: [&str; 12] = [
 ];
 
 /// Notes steps as they are taken; whatever is not noted was not reached.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Steps(Vec<Step>);
 
 impl Steps {

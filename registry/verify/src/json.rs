@@ -9,6 +9,8 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
 
 use crate::error::{Code, Refusal};
 
@@ -65,6 +67,23 @@ impl Value {
         match self {
             Self::List(values) => Some(values),
             _ => None,
+        }
+    }
+}
+
+impl Serialize for Value {
+    /// Without what is null, so that the next reader reads the same.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Int(value) => serializer.serialize_i128(*value),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::List(values) => serializer.collect_seq(values),
+            Self::Map(fields) => {
+                serializer.collect_map(fields.iter().filter(|(_, v)| *v != Self::Null).map(|(k, v)| (k, v)))
+            }
+            // No field that is known holds one.
+            Self::Bool | Self::Float => Err(S::Error::custom("a value of no use")),
         }
     }
 }

@@ -273,7 +273,7 @@ impl WrittenRule {
             };
             let again =
                 !seen.insert(signer_name) || key_of(signer).is_some_and(|key| !keys.insert(key.clone()));
-            if again && (all || seen.len() == names.len()) {
+            if again && all {
                 return wrong(
                     Code::PolicyDuplicateSigner,
                     format!("{signer_name:?} is named, or its key is, twice"),

@@ -97,7 +97,7 @@ impl TrustRoot {
             authorities: authorities.len(),
             timestamp_authorities,
             sha256: sha256(bytes),
-            engine: Engine::of_root(bytes)?,
+            engine: Engine::of_root(&value)?,
         })
     }
 

@@ -11,3 +11,4 @@ pub(crate) mod item;
 pub(crate) mod plugin;
 pub(crate) mod serve;
 pub(crate) mod up;
+pub(crate) mod verify;
