@@ -110,6 +110,8 @@ pub enum Log {
 /// What is to be signed, and how.
 #[derive(Debug, Clone)]
 pub struct Make {
+    /// What a plain signature is over, in place of the artifact.
+    pub file: Option<Vec<u8>>,
     /// An attestation with this statement, in place of a plain signature.
     pub statement: Option<Value>,
     pub payload_type: &'static str,
@@ -137,6 +139,7 @@ pub struct Make {
 impl Default for Make {
     fn default() -> Self {
         Self {
+            file: None,
             statement: None,
             payload_type: "application/vnd.in-toto+json",
             key: None,
@@ -425,7 +428,7 @@ pub fn make(make: &Make) -> Value {
     let payload =
         make.statement.as_ref().map(|statement| statement.to_string().into_bytes()).unwrap_or_default();
     let signed = match &make.statement {
-        None => ARTIFACT.to_vec(),
+        None => make.file.clone().unwrap_or_else(|| ARTIFACT.to_vec()),
         Some(_) => {
             let kind = make.payload_type;
             [format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).as_bytes(), &payload].concat()
@@ -453,7 +456,7 @@ pub fn make(make: &Make) -> Value {
     match &make.statement {
         None => {
             bundle["messageSignature"] = json!({
-                "messageDigest": { "algorithm": "SHA2_256", "digest": b64(sha256(ARTIFACT)) },
+                "messageDigest": { "algorithm": "SHA2_256", "digest": b64(sha256(&signed)) },
                 "signature": b64(&signature),
             });
         }
