@@ -71,6 +71,9 @@ pub(crate) enum Command {
     /// Signatures: whether something was signed by whom you trust
     #[command(subcommand)]
     Verify(Verify),
+    /// Whose plugins may run
+    #[command(subcommand)]
+    Trust(Trust),
     /// Look for what keeps a host from working
     Doctor,
     /// Print a completion script
@@ -264,6 +267,24 @@ pub(crate) enum Delivery {
         /// All of them
         #[arg(long, conflicts_with = "id")]
         all_dead: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Trust {
+    /// Read the trust policy and everything that it names
+    Check {
+        /// The policy
+        #[arg(default_value = "trust.toml", value_name = "FILE")]
+        policy: PathBuf,
+    },
+    /// Say whether a plugin may run, by which signatures, and each step on the way
+    Explain {
+        /// The plugin, NAME-VERSION.plugin.tar
+        plugin: PathBuf,
+        /// The policy
+        #[arg(long, default_value = "trust.toml", value_name = "FILE")]
+        policy: PathBuf,
     },
 }
 

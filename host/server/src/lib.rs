@@ -25,7 +25,9 @@ mod quarantine;
 mod routing;
 mod token;
 mod traceparent;
+mod trust;
 
 pub use error::StartError;
 pub use host::Host;
 pub use token::{ApiToken, TOKEN_FILE};
+pub use trust::{Trust, TrustUnusable};

@@ -144,6 +144,12 @@ impl TrustPolicy {
     pub fn namespaces(&self) -> impl Iterator<Item = &str> {
         self.namespaces.keys().map(String::as_str)
     }
+
+    /// The kinds of plugins that a namespace may have.
+    #[must_use]
+    pub fn kinds(&self, namespace: &str) -> &[String] {
+        self.namespaces.get(namespace).map_or(&[], |namespace| namespace.kinds.as_slice())
+    }
 }
 
 /// Takes the files of the roots out of the domains.

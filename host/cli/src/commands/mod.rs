@@ -10,5 +10,6 @@ pub(crate) mod events;
 pub(crate) mod item;
 pub(crate) mod plugin;
 pub(crate) mod serve;
+pub(crate) mod trust;
 pub(crate) mod up;
 pub(crate) mod verify;

@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use waystation_verify::{
     Facts, MAX_BUNDLE, MAX_ROOT, Outcome as StepOutcome, Policy, Refusal, Request, Roots, Subject,
-    SubjectHasher, TrustRoot, Verdict, verify,
+    SubjectHasher, Tried, TrustRoot, Verdict, verify,
 };
 
 use crate::args::{Global, Verify, VerifyBlob};
@@ -35,7 +35,7 @@ fn blob(global: &Global, args: &VerifyBlob) -> Outcome {
         output::json(&verdict)?;
     } else {
         if args.explain {
-            explain(&verdict);
+            steps(&verdict.tried);
         }
         if verdict.admitted {
             admitted(&verdict);
@@ -116,8 +116,9 @@ fn subject(args: &VerifyBlob) -> Result<Subject, Failure> {
     }
 }
 
-fn explain(verdict: &Verdict) {
-    for tried in &verdict.tried {
+/// Prints how far each bundle got.
+pub(super) fn steps(tried: &[Tried]) {
+    for tried in tried {
         let digest: String = tried.bundle_sha256.chars().take(12).collect();
         output::line(format!("bundle {digest}… by {}, domain {}", tried.rule, tried.domain));
         for step in &tried.steps {

@@ -1,0 +1,74 @@
+//! `waystation trust`: whose plugins may run, and why.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde_json::json;
+use waystation_bundle::{Limits, Package};
+use waystation_server::{Trust as Loaded, TrustUnusable};
+
+use super::verify::steps;
+use crate::args::{Global, Trust};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output;
+
+pub(crate) fn run(global: &Global, command: &Trust) -> Outcome {
+    match command {
+        Trust::Check { policy } => check(global, policy),
+        Trust::Explain { plugin, policy } => explain(global, plugin, policy),
+    }
+}
+
+fn check(global: &Global, path: &Path) -> Outcome {
+    let trust = load(path)?;
+    let policy = trust.policy();
+    let listed = trust.revocations();
+    if global.json {
+        let namespaces: Vec<_> =
+            policy.namespaces().map(|name| json!({ "name": name, "kinds": policy.kinds(name) })).collect();
+        let roots: Vec<_> =
+            policy.roots().iter().map(|root| json!({ "domain": root.domain, "path": root.path })).collect();
+        let revocations =
+            listed.map(|list| json!({ "number": list.number(), "expires_at": list.expires_at() }));
+        return Ok(output::json(
+            &json!({ "namespaces": namespaces, "roots": roots, "revocations": revocations }),
+        )?);
+    }
+    for name in policy.namespaces() {
+        output::line(format!("namespace {name:<20} {}", policy.kinds(name).join(", ")));
+    }
+    for root in policy.roots() {
+        output::line(format!("domain {:<23} {}", root.domain, root.path.display()));
+    }
+    if let Some(list) = listed {
+        output::line(format!("revocations, number {}, hold until {}", list.number(), list.expires_at()));
+    }
+    Ok(())
+}
+
+fn explain(global: &Global, plugin: &Path, policy: &Path) -> Outcome {
+    let trust = load(policy)?;
+    let failed = |code: &'static str, why: String| {
+        Failure::new(Exit::Failed, format!("{}: {why}", plugin.display())).code(code)
+    };
+    let file = std::fs::File::open(plugin).map_err(|e| failed("io", e.to_string()))?;
+    let package = Package::read(file, &Limits::DEFAULT).map_err(|e| failed(e.code(), e.to_string()))?;
+    let judgement = trust.judge(&package, Timestamp::now());
+    if global.json {
+        output::json(&judgement)?;
+    } else {
+        output::line(format!("{} {}", judgement.name, judgement.version));
+        output::line(format!("{}: {}", judgement.state, judgement.message));
+        output::line(format!("digest {}", judgement.digest));
+        steps(&judgement.tried);
+    }
+    match judgement.reason {
+        None => Ok(()),
+        Some(reason) => Err(Failure::new(Exit::Failed, judgement.message).code(reason.code())),
+    }
+}
+
+fn load(path: &Path) -> Result<Loaded, Failure> {
+    Loaded::load(path, Timestamp::now())
+        .map_err(|e: TrustUnusable| Failure::new(Exit::Failed, e.to_string()).code(e.code()))
+}
