@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use pulldown_cmark::{Event, Options, Parser};
 
-/// The tests named in `page` that no file of their crate under `host` (or of `tests`) declares, and the threats
+/// The tests named in `page` that no file of their crate under `host` or `registry` (or of `tests`) declares, and the threats
 /// that name none.
 pub(super) fn missing(page: &Path, root: &Path) -> Result<Vec<String>> {
     let text = fs::read_to_string(page).with_context(|| format!("could not read {}", page.display()))?;
@@ -16,7 +16,16 @@ pub(super) fn missing(page: &Path, root: &Path) -> Result<Vec<String>> {
         unproven(&text).map(|threat| format!("{}: {threat} names no test", page.display())).collect();
     for (krate, test) in named(&text) {
         if !functions.contains_key(&krate) {
-            let dir = if krate == "tests" { root.join("tests") } else { root.join("host").join(&krate) };
+            let folders =
+                [root.join("tests"), root.join("host").join(&krate), root.join("registry").join(&krate)];
+            let [tests, host, registry] = folders;
+            let dir = if krate == "tests" {
+                tests
+            } else if registry.is_dir() {
+                registry
+            } else {
+                host
+            };
             functions.insert(krate.clone(), functions_under(&dir)?);
         }
         if !functions.get(&krate).is_some_and(|found: &BTreeSet<String>| found.contains(&test)) {
