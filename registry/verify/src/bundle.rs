@@ -11,6 +11,7 @@ use crate::checkpoint::Checkpoint;
 use crate::engine;
 use crate::error::{Code, Refusal};
 use crate::json::{self, Document, Object};
+use crate::root;
 use crate::subject::sha256;
 
 /// The longest bundle that is read, in bytes.
@@ -76,7 +77,8 @@ pub struct Bundle {
     pub(crate) signer: Signer,
     pub(crate) content: Content,
     pub(crate) entries: Vec<Entry>,
-    pub(crate) timestamps: usize,
+    /// RFC 3161, DER.
+    pub(crate) timestamps: Vec<Vec<u8>>,
     pub(crate) sha256: [u8; 32],
     pub(crate) engine: engine::Parsed,
 }
@@ -209,6 +211,12 @@ fn signer(material: &Object<'_>, version: Version) -> Result<Signer, Refusal> {
             }
             if certificates.len() > 10 {
                 return Err(chain.wrong("certificates", "has more than ten"));
+            }
+            if certificates.len() > 1 {
+                let broken = |why| {
+                    Code::CertificateUntrusted.because(format!("the certificates of the bundle: {why}"))
+                };
+                root::chained(&certificates, true).map_err(broken)?;
             }
             certificates
                 .into_iter()
@@ -360,9 +368,9 @@ fn proof(object: &Object<'_>) -> Result<Proof, Refusal> {
     })
 }
 
-fn timestamps(material: &Object<'_>) -> Result<usize, Refusal> {
+fn timestamps(material: &Object<'_>) -> Result<Vec<Vec<u8>>, Refusal> {
     let Some(data) = material.optional("timestampVerificationData", &["rfc3161Timestamps"])? else {
-        return Ok(0);
+        return Ok(Vec::new());
     };
     let mut tokens: Vec<Vec<u8>> = Vec::new();
     for object in data.objects("rfc3161Timestamps", &["signedTimestamp"])? {
@@ -375,5 +383,5 @@ fn timestamps(material: &Object<'_>) -> Result<usize, Refusal> {
             return Err(data.wrong("rfc3161Timestamps", "has too many timestamps"));
         }
     }
-    Ok(tokens.len())
+    Ok(tokens)
 }

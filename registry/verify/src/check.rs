@@ -20,6 +20,7 @@ use crate::root::{Log, TrustRoot};
 use crate::signer::Signer;
 use crate::statement::{Admits, Statement};
 use crate::subject::Subject;
+use crate::timestamp;
 
 /// What is asked of a signature.
 #[derive(Debug, Clone, Copy)]
@@ -188,21 +189,25 @@ impl Run {
         self.steps.passed("log-entries", format!("{} of known logs, about this signature", logs.len()));
 
         self.step("times");
+        for token in &bundle.timestamps {
+            timestamp::check(token, root)?;
+        }
+        let stamps = bundle.timestamps.len();
         let required = Required { sct: domain.sct > 0, inclusion: !bundle.entries.is_empty() };
         let (times, tokens) = match candidate {
             Candidate::Certificate { .. } => {
                 let times = root.engine.by_certificate(&bundle.engine, subject, required)?;
                 // Timestamps first.
-                (times, 0..bundle.timestamps)
+                (times, 0..stamps)
             }
             Candidate::Key { key, .. } => {
                 let times = root.engine.by_key(&bundle.engine, subject, key.spki(), required.inclusion)?;
-                let logged = times.len().saturating_sub(bundle.timestamps);
-                (times, logged..logged.saturating_add(bundle.timestamps))
+                let logged = times.len().saturating_sub(stamps);
+                (times, logged..logged.saturating_add(stamps))
             }
         };
         let promised = bundle.entries.iter().filter(|entry| entry.promised).count();
-        if times.len() != promised + bundle.timestamps {
+        if times.len() != promised + stamps {
             return Err(Code::NoVerifiedTime.because("not every time of the bundle was verified"));
         }
         let times: Vec<Time> = times
@@ -288,7 +293,7 @@ impl Run {
             }
         }
         let authorities = match domain.tsa {
-            0 | 1 => bundle.timestamps.min(1),
+            0 | 1 => bundle.timestamps.len().min(1),
             // Two chains of one authority, for two spans of time, share no leaf; one that is there twice does.
             _ => {
                 let chains: Vec<_> =

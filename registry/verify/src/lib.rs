@@ -48,6 +48,7 @@ mod root;
 mod signer;
 mod statement;
 mod subject;
+mod timestamp;
 mod verdict;
 
 pub use bundle::{Bundle, MAX_BUNDLE, Version};

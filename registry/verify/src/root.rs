@@ -76,16 +76,15 @@ impl TrustRoot {
         let fields = ["mediaType", "tlogs", "certificateAuthorities", "ctlogs", "timestampAuthorities"];
         let top = Object::new(&value, "the trusted root", DOCUMENT, &fields)?;
         let media_type = top.text("mediaType")?;
-        if ![
-            "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-            "application/vnd.dev.sigstore.trustedroot.v0.1+json",
-        ]
-        .contains(&media_type)
-        {
-            return Err(Code::RootVersion.because(format!("the media type {media_type:?} is not known")));
-        }
-        let logs = logs(&top, "tlogs")?;
-        let certificate_logs = self::logs(&top, "ctlogs")?.len();
+        let bare_names = match media_type {
+            "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
+            | "application/vnd.dev.sigstore.trustedroot.v0.1+json" => false,
+            // From then on a log's `baseUrl` is the name under its checkpoints, as it stands.
+            "application/vnd.dev.sigstore.trustedroot.v0.2+json" => true,
+            _ => return Err(Code::RootVersion.because(format!("the media type {media_type:?} is not known"))),
+        };
+        let logs = logs(&top, "tlogs", bare_names)?;
+        let certificate_logs = self::logs(&top, "ctlogs", bare_names)?.len();
         let authorities = authorities(&top, "certificateAuthorities", false)?;
         let timestamp_authorities = self::authorities(&top, "timestampAuthorities", true)?;
         if logs.is_empty() && authorities.is_empty() && timestamp_authorities.is_empty() {
@@ -108,7 +107,7 @@ impl TrustRoot {
     }
 }
 
-fn logs(top: &Object<'_>, section: &'static str) -> Result<Vec<Log>, Refusal> {
+fn logs(top: &Object<'_>, section: &'static str, bare_names: bool) -> Result<Vec<Log>, Refusal> {
     let known = ["baseUrl", "hashAlgorithm", "publicKey", "logId", "checkpointKeyId", "operator"];
     let mut logs: Vec<Log> = Vec::new();
     for object in top.objects(section, &known)? {
@@ -122,6 +121,7 @@ fn logs(top: &Object<'_>, section: &'static str) -> Result<Vec<Log>, Refusal> {
         let name = url
             .strip_prefix("https://")
             .or_else(|| url.strip_prefix("http://"))
+            .or_else(|| bare_names.then_some(url))
             .map(|rest| rest.trim_end_matches('/'))
             .filter(|name| !name.is_empty() && !name.contains(char::is_whitespace))
             .ok_or_else(|| object.wrong("baseUrl", "is not an address"))?;
@@ -221,8 +221,8 @@ fn authorities(
     Ok(chains)
 }
 
-/// Each certificate is signed by the next; all are of authorities, but the first of a chain for timestamps.
-fn chained(chain: &[Vec<u8>], timestamps: bool) -> Result<(), &'static str> {
+/// Each certificate is signed by the next; all are of authorities, but the first of a chain that has a leaf.
+pub(crate) fn chained(chain: &[Vec<u8>], with_leaf: bool) -> Result<(), &'static str> {
     let parsed: Vec<Certificate> = chain
         .iter()
         .map(|der| Certificate::from_der(der).map_err(|_| "a certificate does not parse"))
@@ -234,7 +234,7 @@ fn chained(chain: &[Vec<u8>], timestamps: bool) -> Result<(), &'static str> {
         return Err("a chain is longer than ten");
     }
     for (place, certificate) in parsed.iter().enumerate() {
-        let leaf = timestamps && place == 0 && parsed.len() > 1;
+        let leaf = with_leaf && place == 0 && parsed.len() > 1;
         if !leaf && !certificate::is_authority(certificate) {
             return Err("a certificate is not one of an authority");
         }

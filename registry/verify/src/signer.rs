@@ -39,7 +39,8 @@ pub enum Who {
 /// What a certificate must say. All of it is compared with what the authority wrote, never with what the signer did.
 #[derive(Debug, Clone)]
 pub struct CertificateRule {
-    identity: Vec<Pattern>,
+    /// Any, where there is nothing.
+    identity: Option<Vec<Pattern>>,
     issuer: Issuer,
     claims: BTreeMap<&'static str, Vec<Pattern>>,
     self_hosted: bool,
@@ -58,22 +59,35 @@ pub enum Issuer {
 }
 
 impl CertificateRule {
-    /// Self-hosted runners and builds of pull requests are not admitted.
+    /// One of these identities, and none where there are none. Self-hosted runners and builds of pull requests are
+    /// not admitted.
     #[must_use]
     pub const fn new(identity: Vec<Pattern>, issuer: Issuer) -> Self {
-        Self { identity, issuer, claims: BTreeMap::new(), self_hosted: false, pull_requests: false }
+        Self {
+            identity: Some(identity),
+            issuer,
+            claims: BTreeMap::new(),
+            self_hosted: false,
+            pull_requests: false,
+        }
     }
 
     /// Any identity of any issuer, on any runner: for reports on what is there, never to admit something.
     #[must_use]
     pub const fn anyone() -> Self {
         Self {
-            identity: Vec::new(),
+            identity: None,
             issuer: Issuer::Any,
             claims: BTreeMap::new(),
             self_hosted: true,
             pull_requests: true,
         }
+    }
+
+    /// The same with another issuer.
+    #[must_use]
+    pub fn issued_by(self, issuer: Issuer) -> Self {
+        Self { issuer, ..self }
     }
 
     /// Asks for a claim, too: it must be there, and be one of these.
@@ -106,8 +120,10 @@ impl CertificateRule {
 
     pub(crate) fn admits(&self, leaf: &Leaf) -> Result<(), Refusal> {
         let identity = &leaf.identity.value;
-        if !self.identity.is_empty() && !pattern::any(&self.identity, identity) {
-            let wanted: Vec<_> = self.identity.iter().map(ToString::to_string).collect();
+        if let Some(wanted) = &self.identity
+            && !pattern::any(wanted, identity)
+        {
+            let wanted: Vec<_> = wanted.iter().map(ToString::to_string).collect();
             let detail =
                 format!("the certificate is that of {identity}; the rule names {}", wanted.join(", "));
             return Err(Code::IdentityMismatch.because(detail));

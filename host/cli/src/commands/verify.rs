@@ -134,7 +134,7 @@ pub(super) fn steps(tried: &[Tried]) {
 
 fn admitted(verdict: &Verdict) {
     output::line(format!("admitted: {}", verdict.message));
-    let row = |name: &str, value: &str| output::line(format!("  {name:<9}{value}"));
+    let row = |name: &str, value: &str| output::line(format!("  {name:<10}{value}"));
     row("rule", verdict.rule.as_deref().unwrap_or_default());
     row("digest", &verdict.subject);
     for Facts { identity, issuer, key, times, logs, predicate_type, .. } in &verdict.signatures {

@@ -110,11 +110,7 @@ fn a_bundle_is_one_whole_document() {
         Some(Code::BundleDuplicateKey)
     );
     assert_eq!(
-        code(&format!(
-            "{}{}",
-            &good[..good.len() - 1],
-            format!(",\"x\":{}1{}}}", "[".repeat(20), "]".repeat(20))
-        )),
+        code(&format!("{},\"x\":{}1{}}}", &good[..good.len() - 1], "[".repeat(20), "]".repeat(20))),
         Some(Code::BundleTooDeep)
     );
     assert_eq!(code(&format!("{good}{}", " ".repeat(4 << 20))), Some(Code::BundleTooLarge));
@@ -148,6 +144,13 @@ fn an_older_version_shows_as_much_as_a_newer_one() {
         assert_eq!(ask.code(&old(good.clone(), version, false)), Some(Code::ProofMissing));
     }
     assert_eq!(ask.code(&old(good.clone(), "0.3", true)), Some(Code::BundleVersion));
+    // Certificates that a bundle ships have to hold together; roots among them are not believed.
+    let mut shipped = old(good.clone(), "0.2", true);
+    let other = lab::leaf(&Make { leaf: (lab::AT - 61, lab::AT), ..Make::default() });
+    let chain =
+        shipped["verificationMaterial"]["x509CertificateChain"]["certificates"].as_array_mut().unwrap();
+    chain.push(json!({ "rawBytes": lab::b64(other) }));
+    assert_eq!(ask.code(&shipped), Some(Code::CertificateUntrusted));
     // A promise is enough only for what was logged before a time, and the log signed for the time.
     let until = |seconds| Some(jiff::Timestamp::from_second(seconds).unwrap());
     let before = Ask::within(Domain { promise_until: until(lab::AT), ..domain() });
@@ -242,6 +245,7 @@ fn another_identity_is_refused() {
     }
     let none = CertificateRule::new(vec![exact(lab::IDENTITY)], Issuer::None);
     assert_eq!(code(none), Some(Code::IssuerMismatch));
+    assert_eq!(code(CertificateRule::new(Vec::new(), Issuer::Any)), Some(Code::IdentityMismatch));
     // One prefix of an owner is not that of another.
     let prefix = |text: &str| Pattern::prefix(text).unwrap();
     assert_eq!(code(rule(prefix("https://github.com/acme/"), lab::ISSUER)), None);
@@ -315,4 +319,21 @@ fn a_key_is_believed_in_its_time_and_until_it_is_revoked() {
     // Also where another name fits.
     ask.signers.push(named(by_key(50)));
     assert_eq!(ask.code(&keyed), Some(Code::KeyRevoked));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(512))]
+
+    /// Whatever byte of a bundle is another one, it is refused, or means the same.
+    #[test]
+    fn no_byte_of_a_bundle_can_be_changed(place: proptest::sample::Index, byte: u8, stamped: bool) {
+        let good = make(&if stamped { second() } else { Make::default() });
+        let mut bytes = good.to_string().into_bytes();
+        let place = place.index(bytes.len());
+        bytes[place] = byte;
+        if Ask::default().bytes(&bytes).is_ok() {
+            let read: Value = serde_json::from_slice(&bytes).unwrap();
+            proptest::prop_assert!(read == good, "byte {place} is not looked at");
+        }
+    }
 }

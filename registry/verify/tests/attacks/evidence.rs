@@ -215,7 +215,7 @@ fn a_foreign_or_changed_timestamp_is_refused() {
             "changed",
             |b| {
                 if let Some(list) = stamps(b) {
-                    flip(&mut list[0]["signedTimestamp"])
+                    flip(&mut list[0]["signedTimestamp"]);
                 }
             },
             Code::TimestampInvalid,
@@ -224,7 +224,7 @@ fn a_foreign_or_changed_timestamp_is_refused() {
             "twice",
             |b| {
                 if let Some(list) = stamps(b) {
-                    list.push(list[0].clone())
+                    list.push(list[0].clone());
                 }
             },
             Code::DuplicateTimestamp,
@@ -252,7 +252,7 @@ fn a_foreign_or_changed_timestamp_is_refused() {
             "nothing that is one",
             |b| {
                 if let Some(list) = stamps(b) {
-                    list.push(json!({ "signedTimestamp": "AAAA" }))
+                    list.push(json!({ "signedTimestamp": "AAAA" }));
                 }
             },
             Code::TimestampInvalid,

@@ -141,3 +141,25 @@ fn each_is_refused(ask: &Ask, made: &[Value], attacks: &[Attack]) {
         assert!(hits > 0, "{name} changes nothing");
     }
 }
+
+/// Fuzzing starts from what is good. `WAYSTATION_UPDATE_SEEDS=1` writes them anew.
+#[test]
+fn seeds_of_fuzzing_are_good_ones() {
+    let slsa = lab::statement(lab::SLSA, serde_json::json!({}));
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds");
+    for (name, document) in [
+        ("sigstore-bundle/message.json", lab::make(&lab::Make::default())),
+        (
+            "sigstore-bundle/attestation.json",
+            lab::make(&lab::Make { statement: Some(slsa), ..lab::second() }),
+        ),
+        ("sigstore-bundle/key.json", lab::make(&lab::Make { key: Some(50), ..lab::Make::default() })),
+        ("trusted-root/root.json", lab::root()),
+    ] {
+        let (path, text) = (folder.join(name), document.to_string());
+        if std::env::var_os("WAYSTATION_UPDATE_SEEDS").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "{name}");
+    }
+}

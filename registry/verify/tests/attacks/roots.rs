@@ -178,6 +178,19 @@ fn a_rule_pins_its_root() {
 }
 
 #[test]
+fn a_newer_root_names_logs_by_their_checkpoints() {
+    let mut newer = lab::root();
+    newer["mediaType"] = "application/vnd.dev.sigstore.trustedroot.v0.2+json".into();
+    newer["tlogs"][0]["baseUrl"] = "rekor1.example".into();
+    newer["tlogs"][1]["baseUrl"] = "rekor2.example".into();
+    let root = Some(TrustRoot::parse(newer.to_string().as_bytes()).unwrap());
+    assert_eq!(Ask { root, ..Ask::default() }.code(&make(&Make::default())), None);
+    newer["tlogs"][0]["baseUrl"] = "other.example".into();
+    let root = Some(TrustRoot::parse(newer.to_string().as_bytes()).unwrap());
+    assert_eq!(Ask { root, ..Ask::default() }.code(&make(&Make::default())), Some(Code::CheckpointInvalid));
+}
+
+#[test]
 fn another_instance_is_not_believed() {
     // Another instance with the same names and other keys.
     let mut bundle = make(&Make { key: Some(50), ..Make::default() });

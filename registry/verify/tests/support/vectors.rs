@@ -133,12 +133,10 @@ fn told(refusal: &Refusal) -> String {
 }
 
 fn certificate(case: &Case) -> Result<CertificateRule, Refusal> {
-    if case.identity.is_none() && case.issuer.is_none() {
-        return Ok(CertificateRule::anyone());
-    }
-    let identity = case.identity.iter().map(Pattern::exact).collect::<Result<Vec<_>, _>>()?;
     let issuer = case.issuer.clone().map_or(Issuer::Any, Issuer::Is);
-    Ok(CertificateRule::new(identity, issuer).with_self_hosted(true).with_pull_requests(true))
+    let Some(identity) = &case.identity else { return Ok(CertificateRule::anyone().issued_by(issuer)) };
+    let rule = CertificateRule::new(vec![Pattern::exact(identity)?], issuer);
+    Ok(rule.with_self_hosted(true).with_pull_requests(true))
 }
 
 fn domain(case: &Case) -> Domain {
