@@ -74,6 +74,25 @@ impl Folder {
         self
     }
 
+    /// Lets commands that run here build Rust: the compiler, and what cargo fetched, are the user's.
+    #[must_use]
+    pub fn with_rust(mut self) -> Self {
+        let home = std::env::var("HOME").unwrap_or_default();
+        let variable = |name| std::env::var(name).ok();
+        for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+            let value = variable(name).unwrap_or_else(|| format!("{home}/{folder}"));
+            self = self.env(name, &value);
+        }
+        if let Some(toolchain) = variable("RUSTUP_TOOLCHAIN") {
+            self = self.env("RUSTUP_TOOLCHAIN", &toolchain);
+        }
+        let chosen = variable("WAYSTATION_TEST_RUST").unwrap_or_default();
+        for (name, value) in chosen.lines().filter_map(|line| line.split_once('=')) {
+            self = self.env(name, value);
+        }
+        self
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         self.dir.path()

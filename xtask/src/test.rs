@@ -19,6 +19,9 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
     fixtures::build(layout, &toolchain)?;
     let binary = up::host(layout)?;
     tools::cargo_tool(layout, "nextest")?;
+    if crate::proc::on_path("skopeo").is_none() {
+        tools::apt_install(&["skopeo"])?;
+    }
     let postgres = Postgres::start()?;
 
     let host = || cargo::command(layout.root(), layout.target());
@@ -41,6 +44,7 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
         command.env("WAYSTATION_PLUGINS_DIR", layout.plugins_out());
         command.env("WAYSTATION_FIXTURES_DIR", layout.fixtures_out());
         command.env("WAYSTATION_BIN", &binary);
+        command.env("WAYSTATION_TEST_RUST", wasm::environment(layout, &toolchain));
         command.env("WAYSTATION_TEST_POSTGRES", postgres.url());
         if let Err(error) = crate::proc::run(&mut command) {
             interrupt::check()?;

@@ -98,7 +98,8 @@ impl Kind {
         }
     }
 
-    fn of(artifact_type: &str) -> Option<Self> {
+    /// The kind of which this is the `artifactType`.
+    pub fn of(artifact_type: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.artifact_type() == artifact_type)
     }
 

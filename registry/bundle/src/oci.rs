@@ -130,8 +130,11 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads one, within limits.
-    pub(crate) fn parse(what: &str, bytes: &[u8], limits: &Limits) -> Result<Self, BundleError> {
+    /// Reads one, within limits; `what` is for messages.
+    ///
+    /// # Errors
+    /// When it is not the JSON it should be, of another type, or over a limit.
+    pub fn parse(what: &str, bytes: &[u8], limits: &Limits) -> Result<Self, BundleError> {
         let manifest: Self = json::parse(what, bytes, limits)?;
         version(what, manifest.schema_version)?;
         media_type(what, &manifest.media_type, MANIFEST)?;
@@ -148,7 +151,8 @@ impl Manifest {
         self.artifact_type.as_deref().unwrap_or(&self.config.media_type)
     }
 
-    pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
+    /// What an annotation says.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
         self.annotations.as_ref()?.get(key).map(String::as_str)
     }
 }
@@ -175,7 +179,11 @@ impl Index {
         Self { schema_version: 2, media_type: Some(INDEX.to_owned()), manifests, annotations: None }
     }
 
-    pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, BundleError> {
+    /// Reads one, within limits.
+    ///
+    /// # Errors
+    /// As [`Manifest::parse`].
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, BundleError> {
         let index: Self = json::parse("index.json", bytes, limits)?;
         index.check(limits)?;
         Ok(index)
@@ -241,7 +249,10 @@ pub struct World {
 }
 
 /// The bytes of a document that we write: keys in the order of the type, no white space.
-pub(crate) fn bytes(what: &str, document: &impl Serialize) -> Result<bytes::Bytes, BundleError> {
+///
+/// # Errors
+/// Never, for the documents of this module.
+pub fn bytes(what: &str, document: &impl Serialize) -> Result<bytes::Bytes, BundleError> {
     let bytes = serde_json::to_vec(document);
     bytes.map(Into::into).map_err(|e| BundleError::BadJson { what: what.to_owned(), why: e.to_string() })
 }

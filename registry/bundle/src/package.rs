@@ -29,6 +29,8 @@ pub struct Package {
     head: Head,
     /// In the order of their digests.
     attachments: BTreeMap<ContentDigest, Attachment>,
+    /// Documents that the manifest names, and that did not come along.
+    missing: Vec<Kind>,
 }
 
 impl Package {
@@ -90,7 +92,7 @@ impl Package {
             let attachment = Attachment::read(attachment, bytes, &manifest, blob, limits)?;
             package.admit(attachment, limits)?;
         }
-        package.documents(&manifest)?;
+        package.missing = package.documents(&manifest)?;
         used.all().map(|()| package)
     }
 
@@ -137,6 +139,7 @@ impl Package {
             component,
             head,
             attachments: BTreeMap::new(),
+            missing: Vec::new(),
         })
     }
 
@@ -150,7 +153,15 @@ impl Package {
         limits: &Limits,
     ) -> Result<Self, BundleError> {
         let digest = ContentDigest::of(&manifest);
-        let mut package = Self { digest, manifest, config, component, head, attachments: BTreeMap::new() };
+        let mut package = Self {
+            digest,
+            manifest,
+            config,
+            component,
+            head,
+            attachments: BTreeMap::new(),
+            missing: Vec::new(),
+        };
         for (kind, content) in documents {
             let attachment = Attachment::new(kind, content, &package.descriptor(), limits)?;
             package.admit(attachment, limits)?;
@@ -189,8 +200,9 @@ impl Package {
         Ok(())
     }
 
-    /// Documents are those that the manifest names, all of them and no others.
-    fn documents(&self, manifest: &Manifest) -> Result<(), BundleError> {
+    /// Documents are those that the manifest names and no others. Gives those that are not there.
+    fn documents(&self, manifest: &Manifest) -> Result<Vec<Kind>, BundleError> {
+        let mut missing = Vec::new();
         for kind in Kind::ALL {
             let Some(key) = kind.annotation() else { continue };
             let there = self.content(kind).map(|content| ContentDigest::of(content).to_string());
@@ -198,10 +210,27 @@ impl Package {
                 (None, None) => {}
                 (Some(named), Some(there)) if named == there => {}
                 (_, Some(_)) => return Err(BundleError::UnboundDocument(kind.word())),
-                (Some(_), None) => return Err(BundleError::MissingDocument(kind.word())),
+                (Some(_), None) => missing.push(kind),
             }
         }
-        Ok(())
+        Ok(missing)
+    }
+
+    /// Whether every document came along that the manifest names. Tools that copy images leave attachments behind; the
+    /// plugin itself is whole without. What should have brought everything along, a registry, is held to it.
+    ///
+    /// # Errors
+    /// [`BundleError::MissingDocument`] for the first that did not.
+    pub fn complete(&self) -> Result<(), BundleError> {
+        match self.missing.first() {
+            Some(kind) => Err(BundleError::MissingDocument(kind.word())),
+            None => Ok(()),
+        }
+    }
+
+    /// Documents that the manifest names, and that did not come along.
+    pub fn missing(&self) -> &[Kind] {
+        &self.missing
     }
 
     /// The content digest: what the plugin is known, signed and pinned by.

@@ -16,25 +16,11 @@ pub(super) fn missing(page: &Path, root: &Path) -> Result<Vec<String>> {
         unproven(&text).map(|threat| format!("{}: {threat} names no test", page.display())).collect();
     for (krate, test) in named(&text) {
         if !functions.contains_key(&krate) {
-<<<<<<< HEAD
             let mut found = BTreeSet::new();
             for folder in ["host", "registry", ""] {
                 found.extend(functions_under(&root.join(folder).join(&krate))?);
             }
             functions.insert(krate.clone(), found);
-=======
-            let folders =
-                [root.join("tests"), root.join("host").join(&krate), root.join("registry").join(&krate)];
-            let [tests, host, registry] = folders;
-            let dir = if krate == "tests" {
-                tests
-            } else if registry.is_dir() {
-                registry
-            } else {
-                host
-            };
-            functions.insert(krate.clone(), functions_under(&dir)?);
->>>>>>> part-wa
         }
         if !functions.get(&krate).is_some_and(|found: &BTreeSet<String>| found.contains(&test)) {
             problems.push(format!("{}: there is no test `{krate}::{test}`", page.display()));

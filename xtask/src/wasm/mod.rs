@@ -92,6 +92,19 @@ pub(crate) fn guest_command(layout: &Layout, toolchain: &Toolchain, dir: &Path) 
     command
 }
 
+/// What a program that builds plugins itself needs in its environment, a `NAME=value` a line: nothing, unless the
+/// compiler is another one than cargo takes anyway.
+pub(crate) fn environment(layout: &Layout, toolchain: &Toolchain) -> String {
+    let Toolchain::Debian(_) = toolchain else { return String::new() };
+    let command = guest_command(layout, toolchain, layout.root());
+    let needed = ["PATH", "RUSTC", "CARGO", "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS"];
+    let lines = command.get_envs().filter_map(|(name, value)| {
+        let (name, value) = (name.to_str()?, value?.to_str()?);
+        needed.contains(&name).then(|| format!("{name}={value}"))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Flags that keep the folders of this machine out of what panics say: a plugin is the same wherever it is
 /// built, and tells nobody where that was.
 fn remapped_paths() -> Vec<String> {

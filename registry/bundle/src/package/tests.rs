@@ -266,9 +266,6 @@ fn every_disagreement_is_refused_by_name() {
         ("nested-index", |kit| kit.index["manifests"] = json!([descriptor(oci::INDEX, b"{}")])),
         ("media-type", |kit| kit.index["manifests"] = json!([descriptor("text/plain", b"{}")])),
         ("missing-blob", |kit| kit.index["manifests"] = json!([descriptor(oci::MANIFEST, b"gone")])),
-        ("missing-document", |kit| {
-            kit.manifest["annotations"][Kind::Spdx.annotation().unwrap()] = json!(ContentDigest::of(b"x"));
-        }),
     ];
     for (at, (code, change)) in changes.iter().enumerate() {
         assert_eq!(Kit::code(change), *code, "change {at}");
@@ -314,6 +311,14 @@ fn an_attachment_is_of_this_plugin_and_of_a_known_kind() {
     };
     assert_eq!(named(b"{\"a\":1}").read().unwrap().content(sbom).unwrap(), "{\"a\":1}");
     assert_eq!(named(b"another").read().unwrap_err().code(), "unbound-document");
+    // Tools that copy images leave what is attached behind.
+    let mut alone = Kit::new();
+    alone.manifest["annotations"][sbom.annotation().unwrap()] = json!(ContentDigest::of(b"left behind"));
+    let alone = alone.read().unwrap();
+    assert_eq!(alone.missing(), [sbom]);
+    assert_eq!(alone.complete().unwrap_err().code(), "missing-document");
+    assert_eq!(Package::parse(alone.to_tar(&LIMITS).unwrap(), &LIMITS).unwrap(), alone);
+    assert_eq!(named(b"{\"a\":1}").read().unwrap().complete(), Ok(()));
     let twice = named(b"{\"a\":1}").attached(sbom.artifact_type(), sbom.media_type(), "{}");
     assert_eq!(twice.read().unwrap_err().code(), "duplicate-attachment");
 

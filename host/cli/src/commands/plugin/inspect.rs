@@ -18,6 +18,8 @@ pub(super) fn run(global: &Global, file: &Path) -> Outcome {
     let manifest = bundle.manifest();
     let mut attached: Vec<_> = package.iter().flat_map(Package::attachments).collect();
     attached.sort_by_key(|one| one.kind());
+    let missing: Vec<_> =
+        package.iter().flat_map(|package| package.missing()).map(|kind| kind.word()).collect();
     if global.json {
         let imports: Vec<_> = bundle
             .imports()
@@ -47,7 +49,7 @@ pub(super) fn run(global: &Global, file: &Path) -> Outcome {
             "name": manifest.name.as_str(), "version": manifest.version.to_string(),
             "kind": manifest.kind.to_string(), "summary": manifest.summary, "license": manifest.license,
             "digest": bundle.content_digest().to_string(), "component": bundle.digest().to_string(),
-            "size": bundle.bytes().len(), "attached": attached, "requests": requests,
+            "size": bundle.bytes().len(), "attached": attached, "missing": missing, "requests": requests,
             "imports": imports, "exports": bundle.exports(),
         });
         return Ok(output::json(&about)?);
@@ -85,6 +87,12 @@ pub(super) fn run(global: &Global, file: &Path) -> Outcome {
             [word, output::bytes(content.len() as u64), ContentDigest::of(content).to_string()]
         });
         output::table(["ATTACHED", "SIZE", "DIGEST"], rows);
+    }
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        output::note(format!(
+            "not attached, though the plugin's manifest names it: {missing}; it loads without"
+        ));
     }
     Ok(())
 }
