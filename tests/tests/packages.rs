@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -10,7 +11,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use waystation_tests::api::text;
-use waystation_tests::{Folder, Host, Ran, Reply, StandIn, built, settings, wasm};
+use waystation_tests::{Folder, Host, Ran, Reply, StandIn, built, settings, until, wasm};
 
 /// Two builds of a plugin and of all it stands on.
 const BUILDING: Duration = Duration::from_secs(550);
@@ -240,6 +241,56 @@ async fn skopeo_copies_a_package_and_what_it_writes_is_read() -> Result<()> {
     assert_eq!(shown["component"], packed["component"]);
     // It leaves behind what is attached.
     assert_eq!((&shown["attached"], &shown["missing"]), (&json!([]), &json!(["readme"])));
+    Ok(())
+}
+
+/// A registry's program, on a free port.
+async fn registry(folder: &Path) -> Result<(tokio::process::Child, String)> {
+    // It tells nobody which port it took, so it gets one that was free a moment ago.
+    let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let config = folder.join("registry.yml");
+    let storage = folder.join("registry");
+    let text = format!(
+        "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {storage:?}}}}}\nhttp: {{addr: \"{address}\"}}\n"
+    );
+    std::fs::write(&config, text)?;
+    let mut command = tokio::process::Command::new("docker-registry");
+    command.arg("serve").arg(config).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let child = command
+        .spawn()
+        .context("there is no `docker-registry`; run `cargo xtask test`, which installs it")?;
+    until("the registry listens", async || Ok(tokio::net::TcpStream::connect(&address).await.ok())).await?;
+    Ok((child, address))
+}
+
+#[tokio::test]
+async fn a_package_is_pushed_to_a_registry_and_pulled_from_it() -> Result<()> {
+    let folder = workshop()?;
+    std::fs::write(folder.path().join("README.md"), "# http-json\n")?;
+    let packed = pack(&folder, &["--readme", "README.md"]).await?;
+    let (_registry, address) = registry(folder.path()).await?;
+    let name = format!("{address}/example/http-json");
+    let pushed = folder.run(&["plugin", "push", PACKED, &name, "--plain-http", "--json"]).await?;
+    ensure!(pushed.code == 0, "{pushed:?}");
+    assert_eq!(text(&pushed.json()?, "reference"), format!("{name}:0.1.0"), "the version is the tag");
+
+    let pinned = format!("{name}@{}", text(&packed, "digest"));
+    for (reference, file) in [(format!("{name}:0.1.0"), "tagged.plugin.tar"), (pinned, "pinned.plugin.tar")] {
+        let args = ["plugin", "pull", &reference, "--plain-http", "-o", file, "--store", "store", "--json"];
+        let pulled = folder.run(&args).await?;
+        ensure!(pulled.code == 0, "{pulled:?}");
+        assert_eq!(pulled.json()?["digest"], packed["digest"]);
+        let (here, there) = (folder.path().join(PACKED), folder.path().join(file));
+        assert!(std::fs::read(here)? == std::fs::read(there)?, "it came back as another file");
+    }
+    let missing = folder.run(&["plugin", "pull", &format!("{name}:9"), "--plain-http", "--json"]).await?;
+    assert_eq!(missing.code, 6, "{missing:?}");
+    assert!(missing.stderr.contains("registry-not-found"), "{missing:?}");
+    // TLS is spoken unless something else was asked for.
+    let tls = folder.run(&["plugin", "pull", &format!("{name}:0.1.0"), "--json"]).await?;
+    assert_eq!(code(&tls)?, "registry-unreachable");
+    let nameless = folder.run(&["plugin", "pull", "http-json", "--json"]).await?;
+    assert_eq!(nameless.code, 2, "{nameless:?}");
     Ok(())
 }
 
