@@ -1,6 +1,6 @@
 //! A real registry (Debian's `docker-registry`), with `skopeo` as an independent client of it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a test that fails panics")]
 
 mod support;
 
@@ -112,4 +112,33 @@ async fn skopeo_reads_what_was_pushed_and_what_it_pushed_is_read() {
     let to = format!("docker://{}/example/p:plain", registry.address);
     skopeo(&[&copy[..], &[&archive, &to]].concat());
     assert_eq!(client.pull(&registry.reference(":plain"), None).await.unwrap(), plain);
+}
+
+/// `wkg` is not packaged by anybody and takes a quarter of an hour to build, so it is tried where it is installed.
+#[tokio::test]
+async fn wkg_reads_what_was_pushed_and_what_it_pushed_is_read() {
+    let version = Command::new("wkg").arg("--version").output();
+    if version.is_err() {
+        eprintln!("NOT TRIED: there is no `wkg` on PATH; `cargo install wkg --locked` makes one");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::start(folder.path()).await;
+    let client = client(&registry.address);
+    let package = package();
+    client.push(&package, &registry.reference(":1.0.0")).await.unwrap();
+    let file = folder.path().join("p.wasm");
+    let wkg = |verb: &str, rest: &[&str]| {
+        let name = registry.reference(if verb == "pull" { ":1.0.0" } else { ":wkg" }).to_string();
+        let mut command = Command::new("wkg");
+        command.args(["oci", verb, "--insecure", &registry.address, &name]).args(rest);
+        let ran = command.output().unwrap();
+        assert!(ran.status.success(), "{verb}: {}", String::from_utf8_lossy(&ran.stderr));
+    };
+    let path = file.to_str().unwrap();
+    wkg("pull", &["--output", path]);
+    assert!(std::fs::read(&file).unwrap() == *package.component().bytes(), "it pulled another component");
+    wkg("push", &[path]);
+    let pulled = client.pull(&registry.reference(":wkg"), None).await.unwrap();
+    assert_eq!((pulled.head(), pulled.component()), (package.head(), package.component()));
 }
