@@ -26,6 +26,8 @@ impl Client {
         if reference.digest().is_some_and(|digest| digest != package.digest()) {
             return Err(named("the package has another digest"));
         }
+        // Half a plugin would be refused by whoever pulls it.
+        package.complete()?;
         for blob in [package.config(), package.component().bytes()] {
             self.put_blob(reference, blob).await?;
         }

@@ -104,6 +104,8 @@ async fn skopeo_reads_what_was_pushed_and_what_it_pushed_is_read() {
     let copied = Package::read(std::fs::File::open(&file).unwrap(), &LIMITS).unwrap();
     assert_eq!(copied.digest(), package.digest());
     assert_eq!(copied.missing(), [Kind::Readme]);
+    let error = client.push(&copied, &registry.reference(":half")).await.unwrap_err();
+    assert_eq!(error.code(), "missing-document");
 
     // What has no documents is whole without them.
     let plain = waystation_bundle::PackageWriter::new(package.component().bytes().clone(), &LIMITS);
