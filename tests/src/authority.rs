@@ -35,6 +35,17 @@ impl Authority {
         Ok(std::fs::write(file, &self.pem)?)
     }
 
+    /// Writes a certificate for `name` and its key, as a server of another program wants them.
+    ///
+    /// # Errors
+    /// When they cannot be made or written.
+    pub fn issue(&self, name: &str, certificate: &Path, key: &Path) -> Result<()> {
+        let pair = KeyPair::generate()?;
+        let signed = CertificateParams::new(vec![name.to_owned()])?.signed_by(&pair, &self.issuer)?;
+        std::fs::write(certificate, signed.pem())?;
+        Ok(std::fs::write(key, pair.serialize_pem())?)
+    }
+
     /// Accepts connections for `name`, with a certificate that ended in that year, or that holds.
     ///
     /// # Errors

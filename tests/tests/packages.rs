@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -10,7 +11,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use waystation_tests::api::text;
-use waystation_tests::{Folder, Host, Ran, Reply, StandIn, built, settings, wasm};
+use waystation_tests::{Authority, Folder, Host, Ran, Reply, StandIn, built, settings, until, wasm};
 
 /// Two builds of a plugin and of all it stands on.
 const BUILDING: Duration = Duration::from_secs(550);
@@ -119,13 +120,16 @@ fn waystation_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// How a file of an archive is put into another one.
+type Change<'a> = dyn Fn(&mut tar::Builder<Vec<u8>>, &str, &[u8]) -> Result<()> + 'a;
+
 #[tokio::test]
 async fn each_damaged_package_is_refused_with_its_code() -> Result<()> {
     let folder = workshop()?;
     pack(&folder, &[]).await?;
     let good = std::fs::read(folder.path().join(PACKED))?;
     let whole = files(&good)?;
-    let again = |change: &dyn Fn(&mut tar::Builder<Vec<u8>>, &str, &[u8]) -> Result<()>| {
+    let again = |change: &Change<'_>| {
         let mut builder = tar::Builder::new(Vec::new());
         for (path, content) in &whole {
             change(&mut builder, path, content)?;
@@ -240,6 +244,93 @@ async fn skopeo_copies_a_package_and_what_it_writes_is_read() -> Result<()> {
     assert_eq!(shown["component"], packed["component"]);
     // It leaves behind what is attached.
     assert_eq!((&shown["attached"], &shown["missing"]), (&json!([]), &json!(["readme"])));
+    Ok(())
+}
+
+/// A registry's program, on a free port; `more` is added to its configuration, and to its part on HTTP.
+async fn registry(folder: &Path, more: &str, http: &str) -> Result<(tokio::process::Child, String)> {
+    // It tells nobody which port it took, so it gets one that was free a moment ago.
+    let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let config = folder.join("registry.yml");
+    let storage = folder.join("registry");
+    let text = format!(
+        "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {storage:?}}}}}\nhttp: {{addr: \"{address}\"{http}}}\n{more}"
+    );
+    std::fs::write(&config, text)?;
+    let mut command = tokio::process::Command::new("docker-registry");
+    command.arg("serve").arg(config).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let child = command
+        .spawn()
+        .context("there is no `docker-registry`; run `cargo xtask test`, which installs it")?;
+    until("the registry listens", async || Ok(tokio::net::TcpStream::connect(&address).await.ok())).await?;
+    Ok((child, address))
+}
+
+#[tokio::test]
+async fn a_package_is_pushed_to_a_registry_and_pulled_from_it() -> Result<()> {
+    let folder = workshop()?;
+    std::fs::write(folder.path().join("README.md"), "# http-json\n")?;
+    let packed = pack(&folder, &["--readme", "README.md"]).await?;
+    let (_registry, address) = registry(folder.path(), "", "").await?;
+    let name = format!("{address}/example/http-json");
+    let pushed = folder.run(&["plugin", "push", PACKED, &name, "--plain-http", "--json"]).await?;
+    ensure!(pushed.code == 0, "{pushed:?}");
+    assert_eq!(text(&pushed.json()?, "reference"), format!("{name}:0.1.0"), "the version is the tag");
+
+    let pinned = format!("{name}@{}", text(&packed, "digest"));
+    for (reference, file) in [(format!("{name}:0.1.0"), "tagged.plugin.tar"), (pinned, "pinned.plugin.tar")] {
+        let args = ["plugin", "pull", &reference, "--plain-http", "-o", file, "--store", "store", "--json"];
+        let pulled = folder.run(&args).await?;
+        ensure!(pulled.code == 0, "{pulled:?}");
+        assert_eq!(pulled.json()?["digest"], packed["digest"]);
+        let (here, there) = (folder.path().join(PACKED), folder.path().join(file));
+        assert!(std::fs::read(here)? == std::fs::read(there)?, "it came back as another file");
+    }
+    let missing = folder.run(&["plugin", "pull", &format!("{name}:9"), "--plain-http", "--json"]).await?;
+    assert_eq!(missing.code, 6, "{missing:?}");
+    assert!(missing.stderr.contains("registry-not-found"), "{missing:?}");
+    // TLS is spoken unless something else was asked for.
+    let tls = folder.run(&["plugin", "pull", &format!("{name}:0.1.0"), "--json"]).await?;
+    assert_eq!(code(&tls)?, "registry-unreachable");
+    let nameless = folder.run(&["plugin", "pull", "http-json", "--json"]).await?;
+    assert_eq!(nameless.code, 2, "{nameless:?}");
+    Ok(())
+}
+
+/// `me` and `correct horse`, as the registry keeps them (bcrypt).
+const HTPASSWD: &str = "me:$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e\n";
+
+#[tokio::test]
+async fn a_registry_behind_a_private_authority_and_a_password_is_spoken_to() -> Result<()> {
+    let folder = workshop()?;
+    pack(&folder, &[]).await?;
+    let at = |name: &str| folder.path().join(name);
+    let authority = Authority::new()?;
+    authority.write(&at("ca.pem"))?;
+    authority.issue("localhost", &at("cert.pem"), &at("key.pem"))?;
+    std::fs::write(at("htpasswd"), HTPASSWD)?;
+    std::fs::write(at("good"), "correct horse\n")?;
+    std::fs::write(at("bad"), "wrong horse\n")?;
+    let tls = format!(", tls: {{certificate: {:?}, key: {:?}}}", at("cert.pem"), at("key.pem"));
+    let auth = format!("auth: {{htpasswd: {{realm: here, path: {:?}}}}}\n", at("htpasswd"));
+    let (_registry, address) = registry(folder.path(), &auth, &tls).await?;
+    let port = address.rsplit(':').next().context("no port")?;
+    let name = format!("localhost:{port}/example/http-json:1");
+    let push = ["plugin", "push", PACKED, &name, "--json"];
+    let with = |more: &[&'static str]| [&push[..], more].concat();
+
+    let known = with(&["--ca-file", "ca.pem", "--user", "me", "--password-file", "good"]);
+    let pushed = folder.run(&known).await?;
+    ensure!(pushed.code == 0, "{pushed:?}");
+    for (more, expected) in [
+        (&["--user", "me", "--password-file", "good"][..], "registry-unreachable"),
+        (&["--ca-file", "ca.pem", "--user", "me", "--password-file", "bad"], "registry-unauthorized"),
+        (&["--ca-file", "ca.pem"], "registry-unauthorized"),
+    ] {
+        let refused = folder.run(&with(more)).await?;
+        assert_eq!(code(&refused)?, expected, "{refused:?}");
+        assert!(!refused.stderr.contains("horse"), "{refused:?}");
+    }
     Ok(())
 }
 

@@ -19,8 +19,10 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
     fixtures::build(layout, &toolchain)?;
     let binary = up::host(layout)?;
     tools::cargo_tool(layout, "nextest")?;
-    if crate::proc::on_path("skopeo").is_none() {
-        tools::apt_install(&["skopeo"])?;
+    for package in ["skopeo", "docker-registry"] {
+        if crate::proc::on_path(package).is_none() {
+            tools::apt_install(&[package])?;
+        }
     }
     let postgres = Postgres::start()?;
 

@@ -199,6 +199,47 @@ pub(crate) enum Plugin {
     },
     /// Make a plugin of a component, in whatever language it was written
     Pack(PluginPack),
+    /// Put a .plugin.tar into an OCI registry, with all that is attached to it
+    Push {
+        /// The .plugin.tar
+        file: PathBuf,
+        /// Where to: REGISTRY/NAME[:TAG] [default tag: the version]
+        reference: String,
+        #[command(flatten)]
+        registry: RegistryAccess,
+    },
+    /// Get a plugin from an OCI registry, with all that is attached to it
+    Pull {
+        /// Where from: REGISTRY/NAME:TAG or REGISTRY/NAME@DIGEST
+        reference: String,
+        /// Where to write it [default: NAME-VERSION.plugin.tar]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Keep what came here, so that it is not fetched again and a broken download goes on
+        #[arg(long, value_name = "DIR")]
+        store: Option<PathBuf>,
+        /// A registry that has the same content, asked first for what is named by digest; may be repeated
+        #[arg(long, value_name = "REGISTRY")]
+        mirror: Vec<String>,
+        #[command(flatten)]
+        registry: RegistryAccess,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RegistryAccess {
+    /// Who you are to the registry
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    pub(crate) user: Option<String>,
+    /// The file that holds the password; without --user, a token
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Certificates of authorities to trust beside those of the system, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Speak HTTP to this registry, without TLS; also to its mirrors
+    #[arg(long)]
+    pub(crate) plain_http: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod build;
 mod inspect;
 mod pack;
+mod registry;
 mod rust;
 pub(crate) mod rustc;
 mod sbom;
@@ -22,6 +23,11 @@ pub(crate) async fn run(global: &Global, command: &Plugin) -> Outcome {
         Plugin::Inspect { file } => inspect::run(global, file),
         Plugin::Build { dir, output } => build::run(global, dir, output.as_deref()),
         Plugin::Pack(pack) => pack::run(global, pack),
+        Plugin::Push { file, reference, registry } => registry::push(global, file, reference, registry).await,
+        Plugin::Pull { reference, output, store, mirror, registry } => {
+            let to = registry::To { file: output.as_deref(), store: store.as_deref(), mirrors: mirror };
+            registry::pull(global, reference, &to, registry).await
+        }
         Plugin::List => list(global).await,
         Plugin::Grants { name } => grants(global, name).await,
         Plugin::Limits { name } => limits(global, name).await,

@@ -17,9 +17,8 @@ pub(super) fn run(global: &Global, file: &Path) -> Outcome {
     let (bundle, package) = read(file)?;
     let manifest = bundle.manifest();
     let mut attached: Vec<_> = package.iter().flat_map(Package::attachments).collect();
-    attached.sort_by_key(|one| one.kind());
-    let missing: Vec<_> =
-        package.iter().flat_map(|package| package.missing()).map(|kind| kind.word()).collect();
+    attached.sort_by_key(|one| (one.kind(), one.digest()));
+    let missing: Vec<_> = package.iter().flat_map(Package::missing).map(|kind| kind.word()).collect();
     if global.json {
         let imports: Vec<_> = bundle
             .imports()

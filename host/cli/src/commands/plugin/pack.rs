@@ -73,24 +73,37 @@ pub(super) fn finish(
     documents: Documents,
     file: Option<&Path>,
 ) -> Outcome {
-    let package = package(component, documents, created()?)?;
+    save(global, &package(component, documents, created()?)?, file)
+}
+
+/// Writes a package, and tells what it is known by.
+pub(super) fn save(global: &Global, package: &Package, file: Option<&Path>) -> Outcome {
     let archive = package.to_tar(&LIMITS).map_err(refused)?;
-    let head = package.head();
-    let file = file.map_or_else(|| PathBuf::from(head.file_name()), Path::to_path_buf);
+    let file = file.map_or_else(|| PathBuf::from(package.head().file_name()), Path::to_path_buf);
     write(&file, &archive)?;
-    let digest = package.digest().to_string();
+    let place = ("file", file.display().to_string());
+    tell(global, package, place, archive.len() as u64)
+}
+
+/// What a package is known by, and where it is now.
+pub(super) fn tell(global: &Global, package: &Package, place: (&str, String), size: u64) -> Outcome {
+    let (head, digest) = (package.head(), package.digest().to_string());
     if global.json {
-        return Ok(output::json(&json!({
-            "name": head.name, "version": head.version.to_string(), "kind": head.kind, "file": file,
-            "digest": digest, "component": package.component().digest(), "size": archive.len(),
-        }))?);
+        let mut about = json!({
+            "name": head.name, "version": head.version.to_string(), "kind": head.kind,
+            "digest": digest, "component": package.component().digest(), "size": size,
+        });
+        if let Some(about) = about.as_object_mut() {
+            about.insert(place.0.to_owned(), place.1.into());
+        }
+        return Ok(output::json(&about)?);
     }
     for (label, value) in [
         ("name", head.name.clone()),
         ("version", head.version.to_string()),
         ("digest", digest),
-        ("size", output::bytes(archive.len() as u64)),
-        ("file", file.display().to_string()),
+        ("size", output::bytes(size)),
+        place,
     ] {
         output::line(format!("{label:<10}{value}"));
     }
@@ -157,6 +170,6 @@ fn io(file: &Path, e: &std::io::Error) -> Failure {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn refused(e: BundleError) -> Failure {
+pub(super) fn refused(e: BundleError) -> Failure {
     Failure::new(Exit::Failed, e.to_string()).code(e.code())
 }

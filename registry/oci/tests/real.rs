@@ -1,0 +1,146 @@
+//! A real registry (Debian's `docker-registry`), with `skopeo` as an independent client of it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a test that fails panics")]
+
+mod support;
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::{LIMITS, client, package};
+use waystation_bundle::{Kind, Package};
+use waystation_oci::{Reference, Store};
+
+/// The registry's program; ends when dropped.
+struct Registry {
+    child: Child,
+    address: String,
+}
+
+impl Registry {
+    async fn start(folder: &Path) -> Self {
+        // It tells nobody which port it took, so it gets one that was free a moment ago.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let config = folder.join("registry.yml");
+        let storage = folder.join("registry");
+        let text = format!(
+            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"{address}\"}}\n",
+            storage.display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut command = Command::new("docker-registry");
+        command.arg("serve").arg(config).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("there is no `docker-registry`; `cargo xtask test` installs it");
+        let since = Instant::now();
+        while tokio::net::TcpStream::connect(&address).await.is_err() {
+            assert!(since.elapsed() < Duration::from_secs(30), "the registry does not listen");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Self { child, address }
+    }
+
+    fn reference(&self, rest: &str) -> Reference {
+        format!("{}/example/p{rest}", self.address).parse().unwrap()
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn skopeo(args: &[&str]) {
+    let ran = Command::new("skopeo").args(args).output();
+    let ran = ran.expect("there is no `skopeo`; `cargo xtask test` installs it");
+    assert!(ran.status.success(), "{args:?}: {}", String::from_utf8_lossy(&ran.stderr));
+}
+
+#[tokio::test]
+async fn a_package_comes_back_from_a_real_registry_as_it_went() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::start(folder.path()).await;
+    let client = client(&registry.address);
+    let mut package = package();
+    let tagged = registry.reference(":1.0.0");
+    assert_eq!(client.push(&package, &tagged).await.unwrap(), package.digest());
+    assert_eq!(client.push(&package, &tagged).await.unwrap(), package.digest(), "twice is once");
+    let store = Store::open(&folder.path().join("store"), &LIMITS).unwrap();
+    assert_eq!(client.pull(&tagged, Some(&store)).await.unwrap(), package);
+    assert_eq!(store.package(package.digest()).unwrap().as_ref(), Some(&package));
+    let by_digest = registry.reference(&format!("@{}", package.digest()));
+    assert_eq!(client.pull(&by_digest, None).await.unwrap(), package);
+
+    // A signature that came later is found, too.
+    package.attach(Kind::Signature, "{\"later\":true}", &LIMITS).unwrap();
+    client.push(&package, &tagged).await.unwrap();
+    assert_eq!(client.pull(&tagged, None).await.unwrap().signatures().count(), 2);
+    let error = client.pull(&registry.reference(":none"), None).await.unwrap_err();
+    assert_eq!(error.code(), "registry-not-found");
+}
+
+#[tokio::test]
+async fn skopeo_reads_what_was_pushed_and_what_it_pushed_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::start(folder.path()).await;
+    let client = client(&registry.address);
+    let package = package();
+    client.push(&package, &registry.reference(":1.0.0")).await.unwrap();
+    let from = format!("docker://{}/example/p:1.0.0", registry.address);
+    let file = folder.path().join("p.tar");
+    let archive = format!("oci-archive:{}:1.0.0", file.display());
+    let copy = [
+        "--insecure-policy",
+        "copy",
+        "--preserve-digests",
+        "--src-tls-verify=false",
+        "--dest-tls-verify=false",
+    ];
+    skopeo(&[&copy[..], &[&from, &archive]].concat());
+    let copied = Package::read(std::fs::File::open(&file).unwrap(), &LIMITS).unwrap();
+    assert_eq!(copied.digest(), package.digest());
+    assert_eq!(copied.missing(), [Kind::Readme]);
+    let error = client.push(&copied, &registry.reference(":half")).await.unwrap_err();
+    assert_eq!(error.code(), "missing-document");
+
+    // What has no documents is whole without them.
+    let plain = waystation_bundle::PackageWriter::new(package.component().bytes().clone(), &LIMITS);
+    let plain = plain.unwrap().finish().unwrap();
+    std::fs::write(&file, plain.to_tar(&LIMITS).unwrap()).unwrap();
+    let to = format!("docker://{}/example/p:plain", registry.address);
+    skopeo(&[&copy[..], &[&archive, &to]].concat());
+    assert_eq!(client.pull(&registry.reference(":plain"), None).await.unwrap(), plain);
+}
+
+/// `wkg` is not packaged by anybody and takes a quarter of an hour to build, so it is tried where it is installed.
+#[tokio::test]
+async fn wkg_reads_what_was_pushed_and_what_it_pushed_is_read() {
+    let version = Command::new("wkg").arg("--version").output();
+    if version.is_err() {
+        eprintln!("NOT TRIED: there is no `wkg` on PATH; `cargo install wkg --locked` makes one");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::start(folder.path()).await;
+    let client = client(&registry.address);
+    let package = package();
+    client.push(&package, &registry.reference(":1.0.0")).await.unwrap();
+    let file = folder.path().join("p.wasm");
+    let wkg = |verb: &str, rest: &[&str]| {
+        let name = registry.reference(if verb == "pull" { ":1.0.0" } else { ":wkg" }).to_string();
+        let mut command = Command::new("wkg");
+        command.args(["oci", verb, "--insecure", &registry.address, &name]).args(rest);
+        let ran = command.output().unwrap();
+        assert!(ran.status.success(), "{verb}: {}", String::from_utf8_lossy(&ran.stderr));
+    };
+    let path = file.to_str().unwrap();
+    wkg("pull", &["--output", path]);
+    assert!(std::fs::read(&file).unwrap() == *package.component().bytes(), "it pulled another component");
+    wkg("push", &[path]);
+    let pulled = client.pull(&registry.reference(":wkg"), None).await.unwrap();
+    assert_eq!((pulled.head(), pulled.component()), (package.head(), package.component()));
+}
