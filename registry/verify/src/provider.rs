@@ -1,4 +1,10 @@
 //! The cryptography that the verification engine runs on: RustCrypto, for verification only.
+//!
+//! The engine asks for some signatures twice, and every bundle for those of the same authorities. What verified is
+//! remembered by a digest of everything that went into it; what did not is computed anew.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use rsa::pkcs1::DecodeRsaPublicKey as _;
@@ -22,6 +28,33 @@ impl<D: Digest + Send> HashContext for Context<D> {
     fn finalize(self: Box<Self>) -> Vec<u8> {
         self.0.finalize().to_vec()
     }
+}
+
+/// How many signatures are remembered, for each thread.
+const REMEMBERED: usize = 64;
+
+thread_local! {
+    static VERIFIED: RefCell<VecDeque<[u8; 32]>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Verifies unless just this has verified before.
+fn once(scheme: SigningScheme, parts: [&[u8]; 3], verify: impl FnOnce() -> Option<()>) -> Option<()> {
+    let mut all = Sha256::new();
+    all.update(scheme.name().as_bytes());
+    for part in parts {
+        all.update((part.len() as u64).to_be_bytes());
+        all.update(part);
+    }
+    let all: [u8; 32] = all.finalize().into();
+    if VERIFIED.with_borrow(|verified| verified.contains(&all)) {
+        return Some(());
+    }
+    verify()?;
+    VERIFIED.with_borrow_mut(|verified| {
+        verified.truncate(REMEMBERED - 1);
+        verified.push_front(all);
+    });
+    Some(())
 }
 
 fn wrong(scheme: SigningScheme) -> Error {
@@ -67,7 +100,8 @@ impl CryptoProvider for RustCrypto {
         signature: &[u8],
     ) -> Result<(), Error> {
         if scheme == SigningScheme::Ed25519 {
-            return ed25519(key, data, signature).ok_or_else(|| wrong(scheme));
+            let verified = once(scheme, [key, data, signature], || ed25519(key, data, signature));
+            return verified.ok_or_else(|| wrong(scheme));
         }
         let digest = hash(scheme, data).ok_or_else(|| wrong(scheme))?;
         self.verify_prehashed(scheme, key, &digest, signature)
@@ -80,7 +114,7 @@ impl CryptoProvider for RustCrypto {
         digest: &[u8],
         signature: &[u8],
     ) -> Result<(), Error> {
-        let verified = match scheme {
+        let verified = once(scheme, [key, digest, signature], || match scheme {
             SigningScheme::EcdsaP256Sha256 | SigningScheme::EcdsaP256Sha384 => p256(key, digest, signature),
             SigningScheme::EcdsaP384Sha256 | SigningScheme::EcdsaP384Sha384 => p384(key, digest, signature),
             SigningScheme::RsaPkcs1Sha256 | SigningScheme::RsaPkcs1Sha384 | SigningScheme::RsaPkcs1Sha512 => {
@@ -89,8 +123,8 @@ impl CryptoProvider for RustCrypto {
             SigningScheme::RsaPssSha256 | SigningScheme::RsaPssSha384 | SigningScheme::RsaPssSha512 => {
                 pss(scheme, key, digest, signature)
             }
-            _ => return Err(Error::UnsupportedAlgorithm(format!("{} is not supported", scheme.name()))),
-        };
+            _ => None,
+        });
         verified.ok_or_else(|| wrong(scheme))
     }
 }
@@ -134,4 +168,31 @@ fn pss(scheme: SigningScheme, key: &[u8], digest: &[u8], signature: &[u8]) -> Op
         _ => return None,
     };
     padding.verify(&key, digest, signature).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use p256::ecdsa::signature::Signer as _;
+
+    use super::*;
+
+    #[test]
+    fn only_what_verified_is_remembered_and_all_of_it() {
+        let key = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+        let signature: p256::ecdsa::Signature = key.sign(b"message");
+        let (signature, point) = (signature.to_der(), key.verifying_key().to_sec1_point(false));
+        let other =
+            p256::ecdsa::SigningKey::from_slice(&[8; 32]).unwrap().verifying_key().to_sec1_point(false);
+        let scheme = SigningScheme::EcdsaP256Sha256;
+        let verify = |key: &[u8], data: &[u8], signature: &[u8]| {
+            RustCrypto.verify_raw(scheme, key, data, signature).is_ok()
+        };
+        for _ in 0..2 {
+            assert!(verify(point.as_bytes(), b"message", signature.as_bytes()));
+            assert!(!verify(point.as_bytes(), b"messagf", signature.as_bytes()));
+            assert!(!verify(other.as_bytes(), b"message", signature.as_bytes()));
+            assert!(!verify(point.as_bytes(), b"message", &signature.as_bytes()[1..]));
+        }
+        assert_eq!(VERIFIED.with_borrow(VecDeque::len), 1);
+    }
 }

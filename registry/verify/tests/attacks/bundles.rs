@@ -322,7 +322,7 @@ fn a_key_is_believed_in_its_time_and_until_it_is_revoked() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(512))]
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
 
     /// Whatever byte of a bundle is another one, it is refused, or means the same.
     #[test]

@@ -16,6 +16,7 @@ mod der;
 mod lab;
 
 mod bundles;
+mod domains;
 mod evidence;
 mod policies;
 mod roots;

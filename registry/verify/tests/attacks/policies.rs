@@ -84,6 +84,14 @@ fn a_policy_that_is_not_understood_is_refused() {
     }
 }
 
+#[test]
+fn the_policy_of_the_documentation_is_one() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/src/verify/blob.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let text = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(code(text), None, "{text}");
+}
+
 /// A policy of three keys, and of the certificate.
 fn policy(rules: Value) -> Policy {
     let key = |seed| json!({ "key": pem("PUBLIC KEY", &spki(seed)) });
