@@ -118,7 +118,7 @@ async fn what_was_withdrawn_is_told() -> Result<()> {
     assert!(ran.stderr.contains("leaks tokens"), "{ran:?}");
     // Nobody takes a revocation back by changing the list, or by taking it away.
     let list = folder.path().join("revocations.json");
-    let changed = std::fs::read_to_string(&list)?.replace("sha256:", "sha256:0").replacen('0', "", 1);
+    let changed = std::fs::read_to_string(&list)?.replace("leaks tokens", "leaks nothing");
     std::fs::write(&list, changed)?;
     let ran = folder.run(&["trust", "explain", "signed.plugin.tar", "--json"]).await?;
     assert_eq!((ran.code, code(&ran).as_str()), (1, "revocations-untrusted"), "{ran:?}");

@@ -3,6 +3,7 @@
     dead_code,
     missing_docs,
     unreachable_pub,
+    clippy::needless_pass_by_value,
     clippy::unwrap_used,
     reason = "shared with the verification core"
 )]

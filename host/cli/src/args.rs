@@ -203,7 +203,7 @@ pub(crate) enum Plugin {
     Push {
         /// The .plugin.tar
         file: PathBuf,
-        /// Where to: REGISTRY/NAME[:TAG] [default tag: the version]
+        /// Where to: REGISTRY/NAME or REGISTRY/NAME:TAG; without a tag, that of the version
         reference: String,
         #[command(flatten)]
         registry: RegistryAccess,

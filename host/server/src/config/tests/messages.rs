@@ -125,8 +125,8 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "[plugins.a]\n[plugins.a.grants]\nkv = \"yes\"\nhttp = { origin = \"https://a.example\" }",
         &[
-            "1:10 missing-key `plugins.a` needs the key `file` | add `file = …`. The component, a `.wasm` \
-             file.",
+            "1:10 missing-key `plugins.a` needs the key `file` | add `file = …`. The plugin: a \
+             `.plugin.tar` file, or a component, a `.wasm` file.",
             "3:6 wrong-type `plugins.a.grants.kv` must be a boolean, not a string | write true or false, \
              without quotes",
             "4:8 wrong-type `plugins.a.grants.http` must be an array, not a table | use double brackets \
@@ -206,8 +206,8 @@ const CASES: &[(&str, &[&str])] = &[
         &[
             "3:10 invalid-value `channels.c.events` must not be empty | leave the key out to get its \
              default",
-            "4:10 missing-key `plugins.ntfy` needs the key `file` | add `file = …`. The component, a \
-             `.wasm` file.",
+            "4:10 missing-key `plugins.ntfy` needs the key `file` | add `file = …`. The plugin: a \
+             `.plugin.tar` file, or a component, a `.wasm` file.",
         ],
     ),
     (
