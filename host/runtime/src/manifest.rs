@@ -5,6 +5,7 @@
 
 use semver::{Version, VersionReq};
 use serde::Deserialize;
+use waystation_bundle::is_label;
 
 use crate::limits::Wishes;
 use crate::units::{parse_bytes, parse_duration};
@@ -64,13 +65,6 @@ impl std::fmt::Display for PluginName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-pub(crate) fn is_label(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && !text.starts_with('-')
-        && !text.ends_with('-')
 }
 
 /// A world and its generation, `update-source@0.1`. All 0.1.x of a WIT package are

@@ -103,7 +103,8 @@ impl Head {
     }
 }
 
-fn is_label(text: &str) -> bool {
+/// Whether a text can be a namespace, a name, or a world: 1 to 64 lower-case letters, digits and inner hyphens.
+pub fn is_label(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !text.starts_with('-')

@@ -47,7 +47,7 @@ pub use attachment::{Attachment, Kind};
 pub use component::{Component, MANIFEST_SECTION};
 pub use digest::ContentDigest;
 pub use error::BundleError;
-pub use head::Head;
+pub use head::{Head, is_label};
 pub use layout::{Layout, is_archive};
 pub use limits::Limits;
 pub use oci::Descriptor;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use semver::Version;
 use serde::Deserialize;
 use toml::{Table, Value};
-use waystation_bundle::PREDICATE_TYPE;
+use waystation_bundle::{PREDICATE_TYPE, is_label};
 use waystation_verify::Policy;
 
 use crate::error::TrustError;
@@ -231,11 +231,4 @@ impl WrittenRevocations {
         let policy = ground.policy("revocations", Signers { all_of, any_of, n }, &more)?;
         Ok(Listed { path: file, policy, max_age_days })
     }
-}
-
-fn is_label(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && !text.starts_with('-')
-        && !text.ends_with('-')
 }
