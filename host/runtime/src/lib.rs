@@ -48,7 +48,8 @@ pub mod units;
 mod world;
 
 pub use abi::v0_1::types as host_types;
-pub use bundle::{Bundle, Digest, MANIFEST_SECTION, MAX_COMPONENT, embed_manifest};
+pub use waystation_bundle::ContentDigest;
+pub use bundle::{Bundle, Carried, MANIFEST_SECTION, MAX_COMPONENT, embed_manifest};
 pub use engine::{Engine, EngineConfig};
 pub use error::{LoadError, Mismatch, RuntimeError};
 pub use failure::{CallError, Cause, Failure, PluginError};

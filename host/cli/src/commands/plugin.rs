@@ -58,10 +58,11 @@ async fn list(global: &Global) -> Outcome {
             plugin.name.clone(),
             serving.map_or_else(|| plugin.world.clone().unwrap_or_default(), |s| s.kind.clone()),
             serving.map(|s| s.version.clone()).unwrap_or_default(),
+            serving.and_then(|s| s.trust.as_ref()).map(|trust| trust.state.clone()).unwrap_or_default(),
             plugin.status.clone(),
         ]
     });
-    output::table(["PLUGIN", "KIND", "VERSION", "STATUS"], rows);
+    output::table(["PLUGIN", "KIND", "VERSION", "TRUST", "STATUS"], rows);
     for plugin in plugins.iter().filter(|plugin| plugin.detail.is_some()) {
         output::note(format!("\n{}: {}", plugin.name, plugin.detail.as_deref().unwrap_or_default()));
     }

@@ -156,7 +156,7 @@ async fn report(host: &Host, notes: Vec<String>, checks_ms: u64) -> Result<Repor
     let none = Vec::new();
     Ok(Report {
         items: items.iter().map(|item| ItemView::new(item, by_item.get(&item.id).unwrap_or(&none))).collect(),
-        plugins: host.plugins().all().iter().map(PluginView::from).collect(),
+        plugins: PluginView::all(host.plugins()),
         notes,
         checks_ms,
     })
