@@ -34,7 +34,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 mod head;
-mod json;
+pub mod json;
 mod layout;
 mod limits;
 pub mod oci;

@@ -1,0 +1,6 @@
+//! Indexes that are written and read, and attacks on them.
+
+mod attacks;
+mod reading;
+mod support;
+mod writing;
