@@ -199,6 +199,10 @@ pub(crate) enum Plugin {
     },
     /// Make a plugin of a component, in whatever language it was written
     Pack(PluginPack),
+    /// Fetch and verify the plugins of the configuration, and write into the lock which versions were decided on
+    Sync(PluginSync),
+    /// Look for newer versions, and decide on them
+    Update(PluginUpdate),
     /// Put a .plugin.tar into an OCI registry, with all that is attached to it
     Push {
         /// The .plugin.tar
@@ -224,6 +228,33 @@ pub(crate) enum Plugin {
         #[command(flatten)]
         registry: RegistryAccess,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginSync {
+    /// Names of plugins in the configuration [default: all]
+    pub(crate) plugins: Vec<String>,
+    /// Fetch exactly what the lock says, and decide on nothing
+    #[arg(long, conflicts_with = "approve")]
+    pub(crate) locked: bool,
+    /// Write nothing; fail where the lock is not what the configuration comes to
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Agree to a change that needs it: other signers, further requests, an older version; may be repeated
+    #[arg(long, value_name = "NAME@DIGEST")]
+    pub(crate) approve: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginUpdate {
+    /// Names of plugins in the configuration [default: all]
+    pub(crate) plugins: Vec<String>,
+    /// Only show what would change
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Agree to a change that needs it: other signers, further requests, an older version; may be repeated
+    #[arg(long, value_name = "NAME@DIGEST")]
+    pub(crate) approve: Vec<String>,
 }
 
 #[derive(Debug, Args)]

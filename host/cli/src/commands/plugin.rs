@@ -7,6 +7,8 @@ mod registry;
 mod rust;
 pub(crate) mod rustc;
 mod sbom;
+mod supply;
+mod sync;
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -28,6 +30,8 @@ pub(crate) async fn run(global: &Global, command: &Plugin) -> Outcome {
             let to = registry::To { file: output.as_deref(), store: store.as_deref(), mirrors: mirror };
             registry::pull(global, reference, &to, registry).await
         }
+        Plugin::Sync(args) => sync::sync(global, args).await,
+        Plugin::Update(args) => sync::update(global, args).await,
         Plugin::List => list(global).await,
         Plugin::Grants { name } => grants(global, name).await,
         Plugin::Limits { name } => limits(global, name).await,

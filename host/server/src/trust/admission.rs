@@ -152,6 +152,17 @@ impl Admission {
         Some(self.current.read().trust.as_ref()?.revocations()?.expires_at())
     }
 
+    /// Whether a plugin's file lies in a dev folder.
+    ///
+    /// # Errors
+    /// `dev-folder-writable`.
+    pub fn is_dev(&self, plugin: &config::Plugin) -> Result<bool, LoadError> {
+        match &plugin.file {
+            Some(file) => dev::covers(&self.settings.dev, file).map(|covered| covered.is_some()),
+            None => Ok(false),
+        }
+    }
+
     /// Takes the plugin `name` of the configuration from where it lies, and judges it. Reads files.
     ///
     /// # Errors

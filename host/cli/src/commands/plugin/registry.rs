@@ -64,14 +64,15 @@ fn client(reference: &Reference, access: &RegistryAccess, mirrors: &[String]) ->
         options.plain_http.extend([registry.clone()].into_iter().chain(mirrors.iter().cloned()));
     }
     options.mirrors.insert(registry, mirrors.to_vec());
-    if std::io::stderr().is_terminal() {
-        options.progress = bar();
-    }
+    options.progress = progress();
     Client::new(options).map_err(refused)
 }
 
-/// One bar for what is under way; what is small never shows.
-fn bar() -> Arc<dyn Fn(Transfer) + Send + Sync> {
+/// One bar for what is under way, where somebody looks; what is small never shows.
+pub(super) fn progress() -> Arc<dyn Fn(Transfer) + Send + Sync> {
+    if !std::io::stderr().is_terminal() {
+        return Arc::new(|_| ());
+    }
     let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes}");
     let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     Arc::new(move |Transfer { digest, done, total }| {
@@ -85,7 +86,7 @@ fn bar() -> Arc<dyn Fn(Transfer) + Send + Sync> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn refused(e: OciError) -> Failure {
+pub(super) fn refused(e: OciError) -> Failure {
     let exit = match &e {
         OciError::BadReference { .. } => Exit::Usage,
         OciError::NotFound { .. } => Exit::NotFound,
