@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod sign;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -74,6 +76,9 @@ pub(crate) enum Command {
     /// Whose plugins may run
     #[command(subcommand)]
     Trust(Trust),
+    /// Keys to sign with
+    #[command(subcommand)]
+    Key(sign::Key),
     /// Look for what keeps a host from working
     Doctor,
     /// Print a completion script
@@ -203,6 +208,8 @@ pub(crate) enum Plugin {
     Sync(PluginSync),
     /// Look for newer versions, and decide on them
     Update(PluginUpdate),
+    /// Sign a .plugin.tar; the signature goes into it
+    Sign(sign::PluginSign),
     /// Put a .plugin.tar into an OCI registry, with all that is attached to it
     Push {
         /// The .plugin.tar
@@ -358,6 +365,13 @@ pub(crate) enum Trust {
         #[arg(long, default_value = "trust.toml", value_name = "FILE")]
         policy: PathBuf,
     },
+    /// Make a signing key, a timestamp authority and a policy of your own
+    Init(sign::TrustInit),
+    /// Let one more key sign plugins of a namespace
+    AddKey(sign::TrustAddKey),
+    /// Withdraw a plugin, or what a key or an identity signed
+    #[command(subcommand)]
+    Revoke(sign::TrustRevoke),
 }
 
 #[derive(Debug, Subcommand)]

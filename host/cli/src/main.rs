@@ -8,7 +8,9 @@ mod commands;
 mod config;
 mod discover;
 mod exit;
+mod files;
 mod output;
+mod signing;
 mod telemetry;
 
 use std::process::ExitCode;
@@ -82,6 +84,7 @@ async fn run(cli: &Cli) -> exit::Outcome {
         Command::Config(config) => commands::config::run(global, config).await,
         Command::Verify(verify) => commands::verify::run(global, verify),
         Command::Trust(trust) => commands::trust::run(global, trust),
+        Command::Key(key) => commands::key::run(global, key),
         Command::Doctor => commands::doctor::run(global).await,
         Command::Completions { shell } => commands::completions::run(*shell),
     }

@@ -43,6 +43,35 @@ pub enum SignError {
         /// The program.
         program: String,
     },
+    /// A timestamp authority of this machine cannot be used.
+    #[error(
+        "the timestamp authority cannot be used: {why}; give the file that holds its key and certificates, in PEM"
+    )]
+    AuthorityMalformed {
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// What came from a timestamp authority is none of its answers.
+    #[error("what the timestamp authority answered is no answer to a query (RFC 3161); is it one at all?")]
+    TimestampMalformed,
+    /// A timestamp authority refuses.
+    #[error("the timestamp authority refuses, with status {status} (RFC 3161, 2.4.2)")]
+    TimestampRefused {
+        /// As it says.
+        status: u8,
+    },
+    /// The answer of a timestamp authority is one to something else.
+    #[error("the timestamp authority answered for {what}; nothing is made of it")]
+    TimestampMismatch {
+        /// For what.
+        what: &'static str,
+    },
+    /// Something cannot be written in the form that it has to have.
+    #[error("what was signed cannot be written: {why}")]
+    Unencodable {
+        /// Why not.
+        why: String,
+    },
     /// The key refused to sign.
     #[error("the key does not sign: {why}")]
     Refused {
@@ -63,6 +92,11 @@ impl SignError {
             Self::PublicKeyMalformed => "public-key-malformed",
             Self::CommandFailed { .. } => "command-failed",
             Self::SignatureMismatch { .. } => "signature-mismatch",
+            Self::AuthorityMalformed { .. } => "authority-malformed",
+            Self::TimestampMalformed => "timestamp-malformed",
+            Self::TimestampRefused { .. } => "timestamp-refused",
+            Self::TimestampMismatch { .. } => "timestamp-mismatch",
+            Self::Unencodable { .. } => "not-encodable",
             Self::Refused { .. } => "key-refused",
         }
     }

@@ -65,6 +65,15 @@ impl Key {
         Ok(Self { public: PublicKey::ed25519(&key)?, kind: Kind::Ed25519(Box::new(key)) })
     }
 
+    /// What it signs with.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        match &self.kind {
+            Kind::P256(_) => Algorithm::P256,
+            Kind::Ed25519(_) => Algorithm::Ed25519,
+        }
+    }
+
     /// Reads a key in PEM: `PRIVATE KEY`, or `ENCRYPTED PRIVATE KEY` with its passphrase (both PKCS#8).
     ///
     /// # Errors

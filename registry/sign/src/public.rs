@@ -5,6 +5,7 @@ use p256::ecdsa;
 use pkcs8::{DecodePublicKey as _, EncodePublicKey as _, LineEnding};
 use sha2::{Digest as _, Sha256};
 
+use crate::Algorithm;
 use crate::error::SignError;
 
 /// A public key that signatures are made for: ECDSA on P-256, or Ed25519.
@@ -46,6 +47,15 @@ impl PublicKey {
         };
         let spki = spki.map_err(|_| SignError::PublicKeyMalformed)?.into_vec();
         Ok(Self { kind, spki })
+    }
+
+    /// What it verifies with.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        match &self.kind {
+            Kind::P256(_) => Algorithm::P256,
+            Kind::Ed25519(_) => Algorithm::Ed25519,
+        }
     }
 
     /// In PEM, for a policy and for other tools.

@@ -41,6 +41,8 @@ fn read(token: &[u8], root: &TrustRoot) -> Option<()> {
     let whole = of_type
         && data.version == CmsVersion::V3
         && data.encap_content_info.econtent_type == TST_INFO
+        // The engine takes the content of whatever is there.
+        && data.encap_content_info.econtent.as_ref().is_some_and(|inner| inner.tag() == Tag::OctetString)
         && data.crls.is_none()
         && signer.version == version
         && signer.unsigned_attrs.is_none()

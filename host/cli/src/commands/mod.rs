@@ -8,6 +8,7 @@ pub(crate) mod delivery;
 pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod item;
+pub(crate) mod key;
 pub(crate) mod plugin;
 pub(crate) mod serve;
 pub(crate) mod trust;

@@ -9,6 +9,7 @@ pub(crate) mod rustc;
 mod sbom;
 mod supply;
 mod sync;
+mod sign;
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -25,6 +26,7 @@ pub(crate) async fn run(global: &Global, command: &Plugin) -> Outcome {
         Plugin::Inspect { file } => inspect::run(global, file),
         Plugin::Build { dir, output } => build::run(global, dir, output.as_deref()),
         Plugin::Pack(pack) => pack::run(global, pack),
+        Plugin::Sign(sign) => sign::run(global, sign),
         Plugin::Push { file, reference, registry } => registry::push(global, file, reference, registry).await,
         Plugin::Pull { reference, output, store, mirror, registry } => {
             let to = registry::To { file: output.as_deref(), store: store.as_deref(), mirrors: mirror };

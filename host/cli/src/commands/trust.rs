@@ -1,5 +1,8 @@
 //! `waystation trust`: whose plugins may run, and why.
 
+mod init;
+mod revoke;
+
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -17,6 +20,9 @@ pub(crate) fn run(global: &Global, command: &Trust) -> Outcome {
     match command {
         Trust::Check { policy } => check(global, policy),
         Trust::Explain { plugin, policy } => explain(global, plugin, policy),
+        Trust::Init(args) => init::run(global, args),
+        Trust::AddKey(args) => init::add_key(global, args),
+        Trust::Revoke(command) => revoke::run(global, command),
     }
 }
 

@@ -1,0 +1,155 @@
+//! Who signs, and who tells when, as the arguments say it.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use waystation_sign::{Authority, Command, Key, PublicKey, SignError, Signed, Signer};
+
+use crate::args::sign::{NewPassphrase, Passphrase, SignWith, Time};
+use crate::exit::{Exit, Failure};
+use crate::files;
+
+/// The longest file of a key that is read, in bytes.
+const MAX_KEY: usize = 64 << 10;
+
+/// A signer, and who dates what it signs.
+pub(crate) struct Signing {
+    pub(crate) signer: Box<dyn Signer>,
+    pub(crate) clocks: Clocks,
+}
+
+/// Who tells when something was signed.
+pub(crate) struct Clocks {
+    pub(crate) authorities: Vec<Authority>,
+}
+
+impl Signing {
+    pub(crate) fn open(with: &SignWith) -> Result<Self, Failure> {
+        let mut passphrase = Asked::new(&with.passphrase);
+        let signer: Box<dyn Signer> = match (&with.key, &with.public_key, with.command.split_first()) {
+            (Some(key), ..) => Box::new(passphrase.open(key, Key::from_pem)?),
+            (None, Some(public), Some((program, arguments))) => {
+                let public = public_key(public)?;
+                Box::new(Command::new(program.clone(), arguments.to_vec(), public))
+            }
+            _ => {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    "a --key, or a --public-key and a --command, is missing",
+                ));
+            }
+        };
+        Ok(Self { signer, clocks: Clocks::open(&with.time, &mut passphrase)? })
+    }
+}
+
+impl Clocks {
+    fn open(time: &Time, passphrase: &mut Asked<'_>) -> Result<Self, Failure> {
+        if time.timestamp_authority.is_empty() && !time.no_timestamp {
+            let message = "nothing would prove when it was signed, and no trust policy admits that";
+            return Err(Failure::new(Exit::Usage, message)
+                .code("no-timestamp")
+                .hint("give --timestamp-authority, or --no-timestamp if you know better"));
+        }
+        let open = |path: &std::path::PathBuf| passphrase.open(path, Authority::from_pem);
+        let authorities = time.timestamp_authority.iter().map(open).collect::<Result<_, _>>()?;
+        Ok(Self { authorities })
+    }
+
+    /// Has every one of them see a signature.
+    pub(crate) fn stamp(&self, mut signed: Signed) -> Result<Signed, Failure> {
+        for authority in &self.authorities {
+            let stamp = authority.stamp(signed.signature(), Timestamp::now()).map_err(refused)?;
+            signed = signed.stamped(stamp);
+        }
+        Ok(signed)
+    }
+}
+
+/// A passphrase that is asked for once, and only if something needs it.
+pub(crate) struct Asked<'a> {
+    from: &'a Passphrase,
+    known: Option<SecretString>,
+}
+
+impl<'a> Asked<'a> {
+    pub(crate) const fn new(from: &'a Passphrase) -> Self {
+        Self { from, known: None }
+    }
+
+    /// Reads a key, and whatever else has a passphrase.
+    pub(crate) fn open<T>(
+        &mut self,
+        path: &Path,
+        parse: impl Fn(&SecretString, Option<&SecretString>) -> Result<T, SignError>,
+    ) -> Result<T, Failure> {
+        let of = |e: SignError| {
+            let failure = refused(e);
+            Failure { message: format!("{}: {}", path.display(), failure.message), ..failure }
+        };
+        let text = SecretString::from(files::text(path, MAX_KEY)?);
+        match parse(&text, self.known.as_ref()) {
+            Err(SignError::PassphraseNeeded) => {
+                let passphrase = match &self.from.passphrase_file {
+                    Some(file) => from_file(file)?,
+                    None if std::io::stdin().is_terminal() => {
+                        prompt(&format!("Passphrase of {}: ", path.display()))?
+                    }
+                    None => return Err(of(SignError::PassphraseNeeded).hint("give --passphrase-file")),
+                };
+                let opened = parse(&text, Some(&passphrase)).map_err(of)?;
+                self.known = Some(passphrase);
+                Ok(opened)
+            }
+            other => other.map_err(of),
+        }
+    }
+}
+
+/// What new keys are encrypted with; nothing, if that is what was asked for.
+pub(crate) fn new_passphrase(from: &NewPassphrase) -> Result<Option<SecretString>, Failure> {
+    match &from.passphrase_file {
+        _ if from.no_passphrase => Ok(None),
+        Some(file) => from_file(file).map(Some),
+        None if std::io::stdin().is_terminal() => {
+            let first = prompt("Passphrase for the key: ")?;
+            let second = prompt("The same again: ")?;
+            match first.expose_secret() == second.expose_secret() {
+                true => checked(first).map(Some),
+                false => Err(Failure::new(Exit::Usage, "the two passphrases differ")),
+            }
+        }
+        None => Err(Failure::new(Exit::Usage, "there is no passphrase, and nobody to ask for one")
+            .code("passphrase-needed")
+            .hint("give --passphrase-file, or --no-passphrase")),
+    }
+}
+
+fn prompt(question: &str) -> Result<SecretString, Failure> {
+    Ok(rpassword::prompt_password(question)?.into())
+}
+
+fn from_file(path: &Path) -> Result<SecretString, Failure> {
+    let text = SecretString::from(files::text(path, MAX_KEY)?);
+    checked(text.expose_secret().trim_end_matches(['\r', '\n']).into())
+}
+
+fn checked(passphrase: SecretString) -> Result<SecretString, Failure> {
+    match passphrase.expose_secret().is_empty() {
+        true => Err(Failure::new(Exit::Usage, "the passphrase is empty").code("passphrase-needed")),
+        false => Ok(passphrase),
+    }
+}
+
+/// Reads a public key.
+pub(crate) fn public_key(path: &Path) -> Result<PublicKey, Failure> {
+    PublicKey::from_pem(&files::text(path, MAX_KEY)?)
+        .map_err(|e| Failure::new(Exit::Failed, format!("{}: {e}", path.display())).code(e.code()))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(crate) fn refused(e: SignError) -> Failure {
+    Failure::new(Exit::Failed, e.to_string()).code(e.code())
+}
