@@ -16,6 +16,7 @@ pub mod host;
 pub mod names;
 pub mod patience;
 pub mod settings;
+pub mod site;
 pub mod stand_in;
 pub mod wasm;
 
