@@ -1,10 +1,14 @@
 //! The command line.
 
+mod registry;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use url::Url;
+
+pub(crate) use registry::{IndexAccess, IndexCommand, Registry, Roles, SignWith};
 
 /// A self-hosted control plane for fleets: everything that touches the outside
 /// world is a sandboxed plugin.
@@ -74,6 +78,9 @@ pub(crate) enum Command {
     /// Whose plugins may run
     #[command(subcommand)]
     Trust(Trust),
+    /// Indexes of plugins, and copies of them
+    #[command(subcommand)]
+    Registry(Registry),
     /// Look for what keeps a host from working
     Doctor,
     /// Print a completion script
@@ -196,6 +203,20 @@ pub(crate) enum Plugin {
     Limits {
         /// Its name
         name: String,
+    },
+    /// Look for plugins in an index
+    Search {
+        /// Words of names, kinds or descriptions [default: list all]
+        words: Vec<String>,
+        #[command(flatten)]
+        from: IndexAccess,
+    },
+    /// List the versions of a plugin in an index
+    Versions {
+        /// Its name, NAMESPACE/NAME
+        name: String,
+        #[command(flatten)]
+        from: IndexAccess,
     },
     /// Make a plugin of a component, in whatever language it was written
     Pack(PluginPack),

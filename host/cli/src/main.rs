@@ -82,6 +82,7 @@ async fn run(cli: &Cli) -> exit::Outcome {
         Command::Config(config) => commands::config::run(global, config).await,
         Command::Verify(verify) => commands::verify::run(global, verify),
         Command::Trust(trust) => commands::trust::run(global, trust),
+        Command::Registry(registry) => commands::registry::run(global, registry).await,
         Command::Doctor => commands::doctor::run(global).await,
         Command::Completions { shell } => commands::completions::run(*shell),
     }

@@ -31,13 +31,15 @@ impl Material {
 
 /// The files that these are, by their paths; the versions are those of a catalogue of the same.
 pub(crate) fn files(material: &Material, signed: &BTreeMap<String, Signed>) -> BTreeMap<String, String> {
-    let roots = material.roots.iter().map(|(version, text)| (names::metadata(*version, "root"), text.clone()));
+    let roots =
+        material.roots.iter().map(|(version, text)| (names::metadata(*version, "root"), text.clone()));
     let version = |role: &str| signed.get(role).map(|signed| signed.version);
-    let snapshot = version("snapshot")
-        .map(|version| (names::metadata(version, "snapshot"), material.snapshot.clone()));
-    let lists = material.targets.iter().filter_map(|(role, text)| {
-        Some((names::metadata(version(role)?, role), text.clone()))
-    });
+    let snapshot =
+        version("snapshot").map(|version| (names::metadata(version, "snapshot"), material.snapshot.clone()));
+    let lists = material
+        .targets
+        .iter()
+        .filter_map(|(role, text)| Some((names::metadata(version(role)?, role), text.clone())));
     let timestamp = (names::TIMESTAMP.to_owned(), material.timestamp.clone());
     roots.chain(snapshot).chain(lists).chain([timestamp]).collect()
 }

@@ -111,7 +111,8 @@ pub async fn import(
         match kind(path) {
             Some(Kind::Bundle(digest)) => {
                 let stray = |why: &str| IndexError::Stray { path: path.clone(), why: why.into() };
-                let entry = catalog.by_digest(digest).ok_or_else(|| stray("the index names no such plugin"))?;
+                let entry =
+                    catalog.by_digest(digest).ok_or_else(|| stray("the index names no such plugin"))?;
                 let package = Package::parse(bytes()?, &limits.bundle)?;
                 crate::index::admit(path, entry, &package)?;
                 done.plugins += 1;

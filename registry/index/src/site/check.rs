@@ -63,7 +63,12 @@ pub enum Place {
 ///
 /// # Errors
 /// What a client refuses it for. What is wrong with a plugin is in the report.
-pub async fn check(folder: &Path, pinned: &[u8], clock: &Clock, limits: &Limits) -> Result<Report, IndexError> {
+pub async fn check(
+    folder: &Path,
+    pinned: &[u8],
+    clock: &Clock,
+    limits: &Limits,
+) -> Result<Report, IndexError> {
     let folder = Folder(folder.to_owned());
     let material = update(pinned, None, &folder, clock, limits).await?;
     let catalog = engine::verify(pinned, &material, clock, limits)?;
@@ -71,9 +76,8 @@ pub async fn check(folder: &Path, pinned: &[u8], clock: &Clock, limits: &Limits)
     for entry in catalog.entries() {
         let (place, why) = if has(&folder, entry.digest) {
             let bytes = folder.read(&names::bundle(entry.digest), limits.bundle.archive);
-            let package = bytes.and_then(|bytes| {
-                Ok(Package::parse(bytes.unwrap_or_default(), &limits.bundle)?)
-            });
+            let package =
+                bytes.and_then(|bytes| Ok(Package::parse(bytes.unwrap_or_default(), &limits.bundle)?));
             match package.and_then(|package| admit("the file", entry, &package)) {
                 Ok(_) => (Place::Here, None),
                 Err(e) => (Place::Damaged, Some(e.to_string())),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use waystation_bundle::Package;
 
+use crate::Catalog;
 use crate::clock::Clock;
 use crate::engine::{self, EVER};
 use crate::entry::Entry;
@@ -16,7 +17,6 @@ use crate::material::{self, Material};
 use crate::names;
 use crate::source::{Fetch as _, Files, Folder, read_file};
 use crate::update::update;
-use crate::Catalog;
 
 /// A folder that nobody else writes to meanwhile.
 #[derive(Debug)]
@@ -35,9 +35,11 @@ impl Copy {
         let lock = files::lock(&folder.join("lock"))?;
         let folder = Folder(folder.to_owned());
         let there = match folder.read(names::TIMESTAMP, limits.timestamp)? {
-            Some(_) => Some(update(pinned, None, &folder, &Clock::at(EVER), limits).await.map_err(|e| {
-                IndexError::State { path: folder.name(), why: e.to_string() }
-            })?),
+            Some(_) => Some(
+                update(pinned, None, &folder, &Clock::at(EVER), limits)
+                    .await
+                    .map_err(|e| IndexError::State { path: folder.name(), why: e.to_string() })?,
+            ),
             None => None,
         };
         Ok(Self { folder, limits: *limits, there, _lock: lock })

@@ -22,13 +22,18 @@ fn open(lab: &Lab, from: &Memory) -> Index {
 
 async fn places(lab: &Lab, folder: &Path) -> Vec<(String, Place)> {
     let report = check(folder, &lab.pinned(), &clock(), &LIMITS).await.unwrap();
-    report.plugins.into_iter().map(|found| (format!("{} {}", found.name, found.version), found.place)).collect()
+    report
+        .plugins
+        .into_iter()
+        .map(|found| (format!("{} {}", found.name, found.version), found.place))
+        .collect()
 }
 
 #[tokio::test]
 async fn a_mirror_is_an_index_and_fetches_only_what_it_lacks() {
     let lab = Lab::new().await;
-    let plugins = [plugin("acme/tool", "1.0.0"), plugin("acme/tool", "1.1.0"), plugin("other/thing", "1.0.0")];
+    let plugins =
+        [plugin("acme/tool", "1.0.0"), plugin("acme/tool", "1.1.0"), plugin("other/thing", "1.0.0")];
     for plugin in &plugins {
         lab.add(plugin).await;
     }
@@ -37,7 +42,11 @@ async fn a_mirror_is_an_index_and_fetches_only_what_it_lacks() {
     let some = Which::Of(vec![("acme/tool".into(), None)]);
     let first = index.mirror(&to, &some, &clock()).await.unwrap();
     assert_eq!((first.plugins, first.fetched), (1, 1));
-    let expected = [("acme/tool 1.0.0", Place::Missing), ("acme/tool 1.1.0", Place::Here), ("other/thing 1.0.0", Place::Missing)];
+    let expected = [
+        ("acme/tool 1.0.0", Place::Missing),
+        ("acme/tool 1.1.0", Place::Here),
+        ("other/thing 1.0.0", Place::Missing),
+    ];
     assert_eq!(places(&lab, &to).await, expected.map(|(name, place)| (name.to_owned(), place)));
     let all = index.mirror(&to, &Which::All, &clock()).await.unwrap();
     assert_eq!((all.plugins, all.fetched), (3, 2));
@@ -121,7 +130,10 @@ async fn a_site_is_carried_in_one_file_that_is_always_the_same() {
     assert!(paths.is_sorted(), "{paths:?}");
     let done = carry(&lab, &site, "site").await.unwrap();
     let policy = ContentDigest::of(b"version = 1\n");
-    assert_eq!((done.plugins, done.included[0].name.as_str(), done.included[0].digest), (2, "trust.toml", policy));
+    assert_eq!(
+        (done.plugins, done.included[0].name.as_str(), done.included[0].digest),
+        (2, "trust.toml", policy)
+    );
     let to = lab.folder.path().join("site");
     assert!(places(&lab, &to).await.iter().all(|(_, place)| *place == Place::Here));
     let left: Vec<_> = std::fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -160,7 +172,8 @@ async fn a_site_that_is_late_needs_leave() {
 async fn a_site_that_was_changed_is_refused_and_nothing_of_it_is_there() {
     let (lab, site) = exported().await;
     let other = Lab::new().await;
-    let wrong = import(site.as_slice(), &lab.folder.path().join("x"), &other.pinned(), &clock(), &LIMITS).await;
+    let wrong =
+        import(site.as_slice(), &lab.folder.path().join("x"), &other.pinned(), &clock(), &LIMITS).await;
     assert_eq!(wrong.unwrap_err().code(), "index-signature");
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     let bounds = waystation_bundle::archive::Bounds { archive: 1 << 30, file: 1 << 30, entries: 100 };
@@ -178,7 +191,8 @@ async fn a_site_that_was_changed_is_refused_and_nothing_of_it_is_there() {
     let refused = async |files: &[(String, Vec<u8>)]| {
         let code = carry(&lab, &pack(files), "bad").await.map_or_else(|e| e.code(), |_| "read");
         let folder = lab.folder.path().join("bad");
-        let left: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let left: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["lock"], "{code}");
         code
     };
@@ -216,7 +230,8 @@ async fn a_site_that_was_changed_is_refused_and_nothing_of_it_is_there() {
         let stray = index.export(Vec::new(), &Which::All, &include, &clock()).await.unwrap_err();
         assert_eq!(stray.code(), "index-stray", "{name}");
     }
-    let missing: Vec<_> = files.iter().filter(|(path, _)| !path.ends_with("snapshot.json")).cloned().collect();
+    let missing: Vec<_> =
+        files.iter().filter(|(path, _)| !path.ends_with("snapshot.json")).cloned().collect();
     assert_eq!(refused(&missing).await, "index-missing");
     assert_eq!(carry(&lab, b"\x1f\x8b", "bad").await.unwrap_err().code(), "compressed");
     let few = crate::Limits { files: 3, ..LIMITS };
