@@ -1,12 +1,15 @@
 //! The command line.
 
 pub(crate) mod sign;
+mod registry;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use url::Url;
+
+pub(crate) use registry::{IndexAccess, IndexCommand, Registry, Roles, SignWith};
 
 /// A self-hosted control plane for fleets: everything that touches the outside
 /// world is a sandboxed plugin.
@@ -79,6 +82,9 @@ pub(crate) enum Command {
     /// Keys to sign with
     #[command(subcommand)]
     Key(sign::Key),
+    /// Indexes of plugins, and copies of them
+    #[command(subcommand)]
+    Registry(Registry),
     /// Look for what keeps a host from working
     Doctor,
     /// Print a completion script
@@ -201,6 +207,20 @@ pub(crate) enum Plugin {
     Limits {
         /// Its name
         name: String,
+    },
+    /// Look for plugins in an index
+    Search {
+        /// Words of names, kinds or descriptions [default: list all]
+        words: Vec<String>,
+        #[command(flatten)]
+        from: IndexAccess,
+    },
+    /// List the versions of a plugin in an index
+    Versions {
+        /// Its name, NAMESPACE/NAME
+        name: String,
+        #[command(flatten)]
+        from: IndexAccess,
     },
     /// Make a plugin of a component, in whatever language it was written
     Pack(PluginPack),

@@ -13,11 +13,7 @@ use crate::limits::Limits;
 ///
 /// # Errors
 /// `too-large`, `too-deep`, `duplicate-key`, `bad-json`.
-pub fn parse<T: DeserializeOwned>(
-    what: &str,
-    bytes: &[u8],
-    limits: &Limits,
-) -> Result<T, BundleError> {
+pub fn parse<T: DeserializeOwned>(what: &str, bytes: &[u8], limits: &Limits) -> Result<T, BundleError> {
     let what = || what.to_owned();
     if bytes.len() as u64 > limits.json {
         return Err(BundleError::TooLarge { what: what(), limit: limits.json });

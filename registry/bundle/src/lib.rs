@@ -26,6 +26,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod archive;
 mod attachment;
 mod component;
 mod digest;

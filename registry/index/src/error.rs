@@ -235,6 +235,14 @@ pub enum IndexError {
         /// What is wrong.
         why: String,
     },
+    /// A file that does not belong into a site.
+    #[error("`{path}` is no part of a site: {why}; nothing was put in place")]
+    Stray {
+        /// Which file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
     /// A key that has no part in what waits for signatures.
     #[error("the key {key} signs for nothing that is to be signed")]
     IdleKey {
@@ -282,6 +290,7 @@ impl IndexError {
             Self::NoIndex { .. } => "index-not-here",
             Self::VersionTaken { .. } => "index-version-taken",
             Self::Role { .. } => "index-role",
+            Self::Stray { .. } => "index-stray",
             Self::IdleKey { .. } => "index-idle-key",
             Self::ReadBack { .. } => "index-read-back",
         }

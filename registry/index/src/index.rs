@@ -56,6 +56,14 @@ impl Index {
         Self { client: Some(client), ..self }
     }
 
+    pub(crate) fn pinned(&self) -> &[u8] {
+        &self.pinned
+    }
+
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Asks the sources for the newest state, and remembers it.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Where an index is: a folder, or an address.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
@@ -54,6 +55,31 @@ impl Fetch for Folder {
 
     fn fetch<'a>(&'a self, path: &'a str, limit: u64) -> BoxFuture<'a, Result<Option<Bytes>, IndexError>> {
         Box::pin(async move { self.read(path, limit) })
+    }
+}
+
+/// Files that are there already, over those of a folder.
+#[derive(Debug)]
+pub(crate) struct Files<'a> {
+    pub(crate) files: &'a BTreeMap<String, String>,
+    pub(crate) below: Option<&'a Folder>,
+}
+
+impl Fetch for Files<'_> {
+    fn name(&self) -> String {
+        "what is to be put in place".into()
+    }
+
+    fn fetch<'a>(&'a self, path: &'a str, limit: u64) -> BoxFuture<'a, Result<Option<Bytes>, IndexError>> {
+        Box::pin(async move {
+            match self.files.get(path) {
+                Some(text) if text.len() as u64 > limit => {
+                    Err(IndexError::TooLarge { what: path.to_owned(), limit })
+                }
+                Some(text) => Ok(Some(Bytes::copy_from_slice(text.as_bytes()))),
+                None => self.below.map_or(Ok(None), |below| below.read(path, limit)),
+            }
+        })
     }
 }
 

@@ -1,9 +1,10 @@
 //! `waystation plugin`
 
 mod build;
+mod find;
 mod inspect;
 mod pack;
-mod registry;
+pub(crate) mod registry;
 mod rust;
 pub(crate) mod rustc;
 mod sbom;
@@ -34,6 +35,8 @@ pub(crate) async fn run(global: &Global, command: &Plugin) -> Outcome {
         }
         Plugin::Sync(args) => sync::sync(global, args).await,
         Plugin::Update(args) => sync::update(global, args).await,
+        Plugin::Search { words, from } => find::search(global, words, from).await,
+        Plugin::Versions { name, from } => find::versions(global, name, from).await,
         Plugin::List => list(global).await,
         Plugin::Grants { name } => grants(global, name).await,
         Plugin::Limits { name } => limits(global, name).await,

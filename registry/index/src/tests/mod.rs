@@ -2,5 +2,6 @@
 
 mod attacks;
 mod reading;
+mod sites;
 mod support;
 mod writing;

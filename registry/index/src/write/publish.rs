@@ -5,7 +5,6 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
 
 use super::document::Document;
 use super::work::Work;
@@ -16,7 +15,7 @@ use crate::engine::{self, EVER};
 use crate::error::IndexError;
 use crate::files;
 use crate::names;
-use crate::source::{Fetch, Folder, read_file};
+use crate::source::{Files, Folder, read_file};
 use crate::update::update;
 
 /// Where changes wait for signatures.
@@ -97,7 +96,7 @@ impl Publisher {
             Some(root) => root,
             None => files.get(&first).cloned().unwrap_or_default().into(),
         };
-        let overlay = Overlay { files, below: &folder };
+        let overlay = Files { files, below: Some(&folder) };
         let clock = Clock::at(with.now);
         let read = async {
             let new = update(&pinned, work.published.as_ref(), &overlay, &clock, &self.limits).await?;
@@ -166,31 +165,6 @@ impl Publisher {
         remove(&ready)?;
         let _ = std::fs::remove_dir(&staged);
         Ok(())
-    }
-}
-
-/// New files over those of a folder.
-#[derive(Debug)]
-struct Overlay<'a> {
-    files: &'a BTreeMap<String, String>,
-    below: &'a Folder,
-}
-
-impl Fetch for Overlay<'_> {
-    fn name(&self) -> String {
-        "what was written".into()
-    }
-
-    fn fetch<'a>(&'a self, path: &'a str, limit: u64) -> BoxFuture<'a, Result<Option<Bytes>, IndexError>> {
-        Box::pin(async move {
-            match self.files.get(path) {
-                Some(text) if text.len() as u64 > limit => {
-                    Err(IndexError::TooLarge { what: path.to_owned(), limit })
-                }
-                Some(text) => Ok(Some(Bytes::copy_from_slice(text.as_bytes()))),
-                None => self.below.read(path, limit),
-            }
-        })
     }
 }
 

@@ -45,20 +45,18 @@ pub(super) async fn pull(global: &Global, reference: &str, to: &To<'_>, access: 
     pack::save(global, &package, to.file)
 }
 
-fn client(reference: &Reference, access: &RegistryAccess, mirrors: &[String]) -> Result<Client, Failure> {
+/// A client for the registry of a reference.
+pub(crate) fn client(
+    reference: &Reference,
+    access: &RegistryAccess,
+    mirrors: &[String],
+) -> Result<Client, Failure> {
     let roots = Roots::load(access.ca_file.as_deref());
     let roots = roots.map_err(|e| Failure::new(Exit::Failed, e.to_string()).code(e.code()))?;
     let mut options = Options::new(roots);
     let registry = reference.registry().to_owned();
     if let Some(file) = &access.password_file {
-        let text = std::fs::read_to_string(file)
-            .map_err(|e| Failure::new(Exit::Failed, format!("{}: {e}", file.display())).code("io"))?;
-        let secret = SecretString::from(text.trim_end());
-        let credentials = match &access.user {
-            Some(user) => Credentials::Basic { user: user.clone(), password: secret },
-            None => Credentials::Bearer(secret),
-        };
-        options.credentials.insert(registry.clone(), credentials);
+        options.credentials.insert(registry.clone(), credentials(file, access.user.as_deref())?);
     }
     if access.plain_http {
         options.plain_http.extend([registry.clone()].into_iter().chain(mirrors.iter().cloned()));
@@ -68,8 +66,19 @@ fn client(reference: &Reference, access: &RegistryAccess, mirrors: &[String]) ->
     Client::new(options).map_err(refused)
 }
 
+/// A user and the password in a file, or the token in it.
+pub(crate) fn credentials(file: &Path, user: Option<&str>) -> Result<Credentials, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Failure::new(Exit::Failed, format!("{}: {e}", file.display())).code("io"))?;
+    let secret = SecretString::from(text.trim_end());
+    Ok(match user {
+        Some(user) => Credentials::Basic { user: user.to_owned(), password: secret },
+        None => Credentials::Bearer(secret),
+    })
+}
+
 /// One bar for what is under way, where somebody looks; what is small never shows.
-pub(super) fn progress() -> Arc<dyn Fn(Transfer) + Send + Sync> {
+pub(crate) fn progress() -> Arc<dyn Fn(Transfer) + Send + Sync> {
     if !std::io::stderr().is_terminal() {
         return Arc::new(|_| ());
     }
@@ -86,7 +95,7 @@ pub(super) fn progress() -> Arc<dyn Fn(Transfer) + Send + Sync> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-pub(super) fn refused(e: OciError) -> Failure {
+pub(crate) fn refused(e: OciError) -> Failure {
     let exit = match &e {
         OciError::BadReference { .. } => Exit::Usage,
         OciError::NotFound { .. } => Exit::NotFound,
