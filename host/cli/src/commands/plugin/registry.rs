@@ -45,7 +45,11 @@ pub(super) async fn pull(global: &Global, reference: &str, to: &To<'_>, access: 
     pack::save(global, &package, to.file)
 }
 
-fn client(reference: &Reference, access: &RegistryAccess, mirrors: &[String]) -> Result<Client, Failure> {
+pub(super) fn client(
+    reference: &Reference,
+    access: &RegistryAccess,
+    mirrors: &[String],
+) -> Result<Client, Failure> {
     let roots = Roots::load(access.ca_file.as_deref());
     let roots = roots.map_err(|e| Failure::new(Exit::Failed, e.to_string()).code(e.code()))?;
     let mut options = Options::new(roots);
@@ -85,7 +89,7 @@ fn bar() -> Arc<dyn Fn(Transfer) + Send + Sync> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn refused(e: OciError) -> Failure {
+pub(super) fn refused(e: OciError) -> Failure {
     let exit = match &e {
         OciError::BadReference { .. } => Exit::Usage,
         OciError::NotFound { .. } => Exit::NotFound,
