@@ -170,6 +170,12 @@ pub(crate) enum Plugin {
     Inspect {
         /// A .plugin.tar, or a component
         file: PathBuf,
+        /// Write the manifest, which is what signatures are over, as a file for other tools
+        #[arg(long, value_name = "FILE")]
+        manifest_out: Option<PathBuf>,
+        /// Write each signature as a Sigstore bundle, to PREFIX.1.sigstore.json and so on
+        #[arg(long, value_name = "PREFIX")]
+        signatures_out: Option<PathBuf>,
     },
     /// Build a plugin that is written in Rust, with its bill of materials, as one .plugin.tar
     Build {
@@ -229,7 +235,9 @@ pub(crate) enum Plugin {
     /// Look for newer versions, and decide on them
     Update(PluginUpdate),
     /// Sign a .plugin.tar; the signature goes into it
-    Sign(sign::PluginSign),
+    Sign(Box<sign::PluginSign>),
+    /// Build, sign and push a plugin, and hold what comes back from the registry against what was sent
+    Publish(Box<sign::PluginPublish>),
     /// Put a .plugin.tar into an OCI registry, with all that is attached to it
     Push {
         /// The .plugin.tar

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
+use waystation_egress::Roots;
 use waystation_sign::{Authority, Command, Key, PublicKey, SignError, Signed, Signer};
+use waystation_sigstore::{Http, Options, ServiceError, stamp};
 
 use crate::args::sign::{NewPassphrase, Passphrase, SignWith, Time};
 use crate::exit::{Exit, Failure};
@@ -23,6 +25,10 @@ pub(crate) struct Signing {
 /// Who tells when something was signed.
 pub(crate) struct Clocks {
     pub(crate) authorities: Vec<Authority>,
+    /// Those that are asked.
+    pub(crate) urls: Vec<String>,
+    /// For them.
+    http: Option<Http>,
 }
 
 impl Signing {
@@ -47,25 +53,37 @@ impl Signing {
 
 impl Clocks {
     fn open(time: &Time, passphrase: &mut Asked<'_>) -> Result<Self, Failure> {
-        if time.timestamp_authority.is_empty() && !time.no_timestamp {
+        if time.timestamp_authority.is_empty() && time.timestamp_url.is_empty() && !time.no_timestamp {
             let message = "nothing would prove when it was signed, and no trust policy admits that";
-            return Err(Failure::new(Exit::Usage, message)
-                .code("no-timestamp")
-                .hint("give --timestamp-authority, or --no-timestamp if you know better"));
+            return Err(Failure::new(Exit::Usage, message).code("no-timestamp").hint(
+                "give --timestamp-authority or --timestamp-url, or --no-timestamp if you know better",
+            ));
         }
         let open = |path: &std::path::PathBuf| passphrase.open(path, Authority::from_pem);
         let authorities = time.timestamp_authority.iter().map(open).collect::<Result<_, _>>()?;
-        Ok(Self { authorities })
+        let urls = time.timestamp_url.clone();
+        let http = if urls.is_empty() { None } else { Some(http(time.services_ca_file.as_deref())?) };
+        Ok(Self { authorities, urls, http })
     }
 
     /// Has every one of them see a signature.
-    pub(crate) fn stamp(&self, mut signed: Signed) -> Result<Signed, Failure> {
+    pub(crate) async fn stamp(&self, mut signed: Signed) -> Result<Signed, Failure> {
         for authority in &self.authorities {
             let stamp = authority.stamp(signed.signature(), Timestamp::now()).map_err(refused)?;
             signed = signed.stamped(stamp);
         }
+        for (http, url) in self.http.iter().flat_map(|http| self.urls.iter().map(move |url| (http, url))) {
+            let stamp = stamp(http, url, signed.signature()).await.map_err(unserved)?;
+            signed = signed.stamped(stamp);
+        }
         Ok(signed)
     }
+}
+
+/// Connections to the services that sign.
+pub(crate) fn http(ca_file: Option<&Path>) -> Result<Http, Failure> {
+    let roots = Roots::load(ca_file).map_err(|e| Failure::new(Exit::Failed, e.to_string()).code(e.code()))?;
+    Http::new(Options::new(roots)).map_err(unserved)
 }
 
 /// A passphrase that is asked for once, and only if something needs it.
@@ -151,5 +169,10 @@ pub(crate) fn public_key(path: &Path) -> Result<PublicKey, Failure> {
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(crate) fn refused(e: SignError) -> Failure {
+    Failure::new(Exit::Failed, e.to_string()).code(e.code())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(crate) fn unserved(e: ServiceError) -> Failure {
     Failure::new(Exit::Failed, e.to_string()).code(e.code())
 }

@@ -100,6 +100,12 @@ impl TrustRoot {
         })
     }
 
+    /// Whether its certificate authorities log what they issue.
+    #[must_use]
+    pub const fn has_certificate_logs(&self) -> bool {
+        self.certificate_logs > 0
+    }
+
     /// SHA-256 of the document, in hex: what a rule pins.
     #[must_use]
     pub fn sha256(&self) -> String {

@@ -60,7 +60,7 @@ pub(crate) struct NewPassphrase {
 #[derive(Debug, Args)]
 pub(crate) struct SignWith {
     /// The private key, PEM
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["command", "public_key"])]
+    #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) passphrase: Passphrase,
@@ -80,9 +80,15 @@ pub(crate) struct Time {
     /// A timestamp authority of your own: its key and certificates, PEM; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) timestamp_authority: Vec<PathBuf>,
+    /// A timestamp authority to ask (RFC 3161); may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) timestamp_url: Vec<String>,
     /// Sign without a time, which no trust policy admits
-    #[arg(long, conflicts_with_all = ["timestamp_authority"])]
+    #[arg(long, conflicts_with_all = ["timestamp_authority", "timestamp_url"])]
     pub(crate) no_timestamp: bool,
+    /// Certificates of authorities to trust beside those of the system, for the services that sign, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) services_ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -92,11 +98,57 @@ pub(crate) struct PluginSign {
     /// Where to write it [default: the file itself]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// The trusted root that the signature has to hold against [default: that of the timestamp authorities]
+    #[command(flatten)]
+    pub(crate) by: SignBy,
+}
+
+/// How a plugin is signed.
+#[derive(Debug, Args)]
+pub(crate) struct SignBy {
+    /// The trusted root that the signature has to hold against [default: that of --timestamp-authority]
     #[arg(long, value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) with: SignWith,
+    #[command(flatten)]
+    pub(crate) keyless: Keyless,
+}
+
+/// Signing as whoever an identity token says, with a key that lives for one signature.
+#[derive(Debug, Args)]
+pub(crate) struct Keyless {
+    /// Sign without a key of your own, as whoever an identity token says
+    #[arg(long, requires = "signing_config", requires = "trusted_root", conflicts_with_all = ["key", "command", "public_key", "timestamp_authority", "timestamp_url", "no_timestamp"])]
+    pub(crate) keyless: bool,
+    /// The services to ask: a Sigstore signing configuration, version 0.2
+    #[arg(long, value_name = "FILE", requires = "keyless")]
+    pub(crate) signing_config: Option<PathBuf>,
+    /// The file that holds the token [default: SIGSTORE_ID_TOKEN, or what GitHub Actions issues]
+    #[arg(long, value_name = "FILE", requires = "keyless")]
+    pub(crate) identity_token_file: Option<PathBuf>,
+    /// For whom GitHub Actions is to issue a token
+    #[arg(long, value_name = "NAME", default_value = "sigstore", requires = "keyless")]
+    pub(crate) audience: String,
+}
+
+/// From a folder to a registry.
+#[derive(Debug, Args)]
+pub(crate) struct PluginPublish {
+    /// Where to: REGISTRY/NAME or REGISTRY/NAME:TAG; without a tag, that of the version
+    pub(crate) reference: String,
+    /// The folder of its Cargo.toml and plugin.toml, or a .plugin.tar that was built before
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub(crate) from: PathBuf,
+    /// Where to keep the signed file [default: NAME-VERSION.plugin.tar]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Hold what comes back from the registry against this trust policy, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) by: SignBy,
+    #[command(flatten)]
+    pub(crate) registry: super::RegistryAccess,
 }
 
 #[derive(Debug, Args)]

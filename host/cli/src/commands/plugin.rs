@@ -4,6 +4,7 @@ mod build;
 mod find;
 mod inspect;
 mod pack;
+mod publish;
 pub(crate) mod registry;
 mod rust;
 pub(crate) mod rustc;
@@ -24,10 +25,13 @@ use crate::output;
 
 pub(crate) async fn run(global: &Global, command: &Plugin) -> Outcome {
     match command {
-        Plugin::Inspect { file } => inspect::run(global, file),
+        Plugin::Inspect { file, manifest_out, signatures_out } => {
+            inspect::run(global, file, manifest_out.as_deref(), signatures_out.as_deref())
+        }
         Plugin::Build { dir, output } => build::run(global, dir, output.as_deref()),
         Plugin::Pack(pack) => pack::run(global, pack),
-        Plugin::Sign(sign) => sign::run(global, sign),
+        Plugin::Sign(args) => sign::run(global, args).await,
+        Plugin::Publish(args) => publish::run(global, args).await,
         Plugin::Push { file, reference, registry } => registry::push(global, file, reference, registry).await,
         Plugin::Pull { reference, output, store, mirror, registry } => {
             let to = registry::To { file: output.as_deref(), store: store.as_deref(), mirrors: mirror };

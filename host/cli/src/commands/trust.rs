@@ -16,13 +16,13 @@ use crate::args::{Global, Trust};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output;
 
-pub(crate) fn run(global: &Global, command: &Trust) -> Outcome {
+pub(crate) async fn run(global: &Global, command: &Trust) -> Outcome {
     match command {
         Trust::Check { policy } => check(global, policy),
         Trust::Explain { plugin, policy } => explain(global, plugin, policy),
         Trust::Init(args) => init::run(global, args),
         Trust::AddKey(args) => init::add_key(global, args),
-        Trust::Revoke(command) => revoke::run(global, command),
+        Trust::Revoke(command) => revoke::run(global, command).await,
     }
 }
 
@@ -75,7 +75,7 @@ fn explain(global: &Global, plugin: &Path, policy: &Path) -> Outcome {
     }
 }
 
-fn load(path: &Path) -> Result<Loaded, Failure> {
+pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
     Loaded::load(path, 0, Timestamp::now())
         .map_err(|e: TrustUnusable| Failure::new(Exit::Failed, e.to_string()).code(e.code()))
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::SecretSource;
-use super::text::{HttpUrl, RegistryName};
+use super::text::{HttpUrl, RegistryName, TimeSpan};
 
 /// An OCI registry, under its host as references name it, with a port where it has one. One that needs nothing of
 /// this has no entry.
@@ -49,6 +49,15 @@ pub struct Index {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "path"))]
     pub ca_file: Option<PathBuf>,
+    /// For how long after its end what the index says last still counts: for a site without a network, which gets it
+    /// by hand. As long can withdrawals be held back.
+    #[serde(default = "not_late")]
+    #[schemars(extend("x-min" = "0s", "x-max" = "90d"))]
+    pub late: TimeSpan,
+}
+
+const fn not_late() -> TimeSpan {
+    TimeSpan::seconds(0)
 }
 
 impl Registry {

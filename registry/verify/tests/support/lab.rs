@@ -68,11 +68,17 @@ fn certificate(
     times: (i64, i64),
     extensions: &[Vec<u8>],
 ) -> Vec<u8> {
-    let tbs = tbs(serial, issuer.0, subject, times, extensions);
+    let tbs = tbs(serial, issuer.0, (subject.0, &spki(subject.1)), times, extensions);
     sequence(&[&tbs, &sequence(&[&oid(ECDSA_SHA256)]), &bits(&sign(issuer.1, &tbs))])
 }
 
-fn tbs(serial: u8, issuer: &str, subject: (&str, u8), times: (i64, i64), extensions: &[Vec<u8>]) -> Vec<u8> {
+fn tbs(
+    serial: u8,
+    issuer: &str,
+    subject: (&str, &[u8]),
+    times: (i64, i64),
+    extensions: &[Vec<u8>],
+) -> Vec<u8> {
     let extensions: Vec<&[u8]> = extensions.iter().map(Vec::as_slice).collect();
     let subject_name = if subject.0.is_empty() { sequence(&[]) } else { name(subject.0) };
     sequence(&[
@@ -82,7 +88,7 @@ fn tbs(serial: u8, issuer: &str, subject: (&str, u8), times: (i64, i64), extensi
         &name(issuer),
         &sequence(&[&utc_time(times.0), &utc_time(times.1)]),
         &subject_name,
-        &spki(subject.1),
+        subject.1,
         &tagged(0xa3, &[&sequence(&extensions)]),
     ])
 }
@@ -117,6 +123,8 @@ pub struct Make {
     pub payload_type: &'static str,
     /// By this key, without a certificate.
     pub key: Option<u8>,
+    /// A certificate for this key, which is somebody else's.
+    pub spki: Option<Vec<u8>>,
     pub identities: Vec<String>,
     pub issuer: Option<String>,
     /// Claims by the last number of their extension.
@@ -143,6 +151,7 @@ impl Default for Make {
             statement: None,
             payload_type: "application/vnd.in-toto+json",
             key: None,
+            spki: None,
             identities: vec![IDENTITY.to_owned()],
             issuer: Some(ISSUER.to_owned()),
             claims: vec![
@@ -270,7 +279,8 @@ pub fn leaf(make: &Make) -> Vec<u8> {
         extensions.push(extension(&format!("1.3.6.1.4.1.57264.1.{number}"), false, &utf8(value)));
     }
     extensions.extend(make.extensions.iter().cloned());
-    let of = |extensions: &[Vec<u8>]| tbs(9, "lab intermediate", ("", LEAF), make.leaf, extensions);
+    let key = make.spki.clone().unwrap_or_else(|| spki(LEAF));
+    let of = |extensions: &[Vec<u8>]| tbs(9, "lab intermediate", ("", &key), make.leaf, extensions);
     if make.sct {
         let sct = sct(&of(&extensions), make.leaf.0);
         extensions.push(extension("1.3.6.1.4.1.11129.2.4.2", false, &octets(&sct)));

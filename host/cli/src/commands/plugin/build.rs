@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use waystation_bundle::Kind;
+use waystation_bundle::{Kind, Package};
 use waystation_runtime::Manifest;
 
 use super::pack::{self, Documents};
@@ -11,6 +11,11 @@ use crate::args::Global;
 use crate::exit::{Exit, Failure, Outcome};
 
 pub(super) fn run(global: &Global, dir: &Path, output: Option<&Path>) -> Outcome {
+    pack::save(global, &package(dir)?, output)
+}
+
+/// Builds the plugin of a folder.
+pub(super) fn package(dir: &Path) -> Result<Package, Failure> {
     let dir = dir.canonicalize().map_err(|e| {
         let message = format!("{}: {e}", dir.display());
         Failure::new(Exit::Failed, message).code("io").hint("name the folder of the plugin")
@@ -26,5 +31,5 @@ pub(super) fn run(global: &Global, dir: &Path, output: Option<&Path>) -> Outcome
     if readme.is_file() {
         documents.push((Kind::Readme, pack::read(&readme)?));
     }
-    pack::finish(global, &pack::packed(&component, &text)?, documents, output)
+    pack::made(&pack::packed(&component, &text)?, documents)
 }

@@ -11,10 +11,16 @@ use waystation_server::api::views::class_word;
 
 use crate::args::Global;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output;
+use crate::{files, output};
 
-pub(super) fn run(global: &Global, file: &Path) -> Outcome {
+pub(super) fn run(
+    global: &Global,
+    file: &Path,
+    manifest_out: Option<&Path>,
+    signatures_out: Option<&Path>,
+) -> Outcome {
     let (bundle, package) = read(file)?;
+    extract(file, package.as_ref(), manifest_out, signatures_out)?;
     let manifest = bundle.manifest();
     let mut attached: Vec<_> = package.iter().flat_map(Package::attachments).collect();
     attached.sort_by_key(|one| (one.kind(), one.digest()));
@@ -92,6 +98,32 @@ pub(super) fn run(global: &Global, file: &Path) -> Outcome {
         output::note(format!(
             "not attached, though the plugin's manifest names it: {missing}; it loads without"
         ));
+    }
+    Ok(())
+}
+
+/// Writes what other tools verify: the manifest, and the signatures over it.
+fn extract(
+    file: &Path,
+    package: Option<&Package>,
+    manifest: Option<&Path>,
+    signatures: Option<&Path>,
+) -> Outcome {
+    if manifest.is_none() && signatures.is_none() {
+        return Ok(());
+    }
+    let Some(package) = package else {
+        let message = format!("{} is a component alone: there is nothing that is signed", file.display());
+        return Err(Failure::new(Exit::Failed, message).code("not-a-package"));
+    };
+    if let Some(path) = manifest {
+        files::replace(path, package.manifest())?;
+    }
+    for (number, signature) in package.signatures().enumerate() {
+        let Some(prefix) = signatures else { break };
+        let mut path = prefix.as_os_str().to_owned();
+        path.push(format!(".{}.sigstore.json", number + 1));
+        files::replace(Path::new(&path), signature)?;
     }
     Ok(())
 }

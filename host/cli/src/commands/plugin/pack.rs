@@ -43,7 +43,7 @@ pub(super) fn run(global: &Global, pack: &PluginPack) -> Outcome {
             output::note(format!("wrote {}", file.display()));
             Ok(())
         }
-        file => finish(global, &packed(&component, &manifest)?, documents, file.as_deref()),
+        file => save(global, &made(&packed(&component, &manifest)?, documents)?, file.as_deref()),
     }
 }
 
@@ -66,14 +66,9 @@ pub(super) fn packed(component: &[u8], manifest: &str) -> Result<Vec<u8>, Failur
     }
 }
 
-/// Writes the package of a component, and tells what it is known by.
-pub(super) fn finish(
-    global: &Global,
-    component: &[u8],
-    documents: Documents,
-    file: Option<&Path>,
-) -> Outcome {
-    save(global, &package(component, documents, created()?)?, file)
+/// The package of a component.
+pub(super) fn made(component: &[u8], documents: Documents) -> Result<Package, Failure> {
+    package(component, documents, created()?)
 }
 
 /// Writes a package, and tells what it is known by.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use semver::VersionReq;
+use url::Url;
 use waystation_bundle::{ContentDigest, Limits, Package};
 use waystation_egress::Roots;
 use waystation_index::{Catalog, Clock, Fetch, Folder, Index, Limits as IndexLimits, Web};
@@ -23,6 +24,7 @@ use crate::exit::{Exit, Failure};
 pub(super) struct Supply<'a> {
     config: &'a Config,
     store: Store,
+    options: Options,
     client: Arc<Client>,
     catalogs: BTreeMap<String, (Index, Catalog)>,
 }
@@ -36,8 +38,9 @@ pub(super) struct Found {
 impl<'a> Supply<'a> {
     pub(super) fn new(config: &'a Config) -> Result<Self, Failure> {
         let store = Store::open(&config.plugin_store(), &Limits::DEFAULT).map_err(registry::refused)?;
-        let client = Arc::new(Client::new(options(config)?).map_err(registry::refused)?);
-        Ok(Self { config, store, client, catalogs: BTreeMap::new() })
+        let options = options(config)?;
+        let client = Arc::new(Client::new(options.clone()).map_err(registry::refused)?);
+        Ok(Self { config, store, options, client, catalogs: BTreeMap::new() })
     }
 
     pub(super) const fn store(&self) -> &Store {
@@ -111,7 +114,10 @@ impl<'a> Supply<'a> {
     async fn catalog(&mut self, name: &str) -> Result<&(Index, Catalog), Failure> {
         if !self.catalogs.contains_key(name) {
             let opened = self.open(name)?;
-            let catalog = opened.refresh(&Clock::at(Timestamp::now())).await.map_err(|e| of_index(&e))?;
+            let late = self.config.indexes.get(name).map(|index| index.late.duration()).unwrap_or_default();
+            let late = SignedDuration::try_from(late).unwrap_or(SignedDuration::ZERO);
+            let clock = Clock::at(Timestamp::now()).late_by(late);
+            let catalog = opened.refresh(&clock).await.map_err(|e| of_index(&e))?;
             self.catalogs.insert(name.to_owned(), (opened, catalog));
         }
         self.catalogs
@@ -127,7 +133,10 @@ impl<'a> Supply<'a> {
             .map_err(|e| Failure::new(Exit::Config, format!("{}: {e}", index.root.display())).code("io"))?;
         let source: Arc<dyn Fetch> = match (&index.path, &index.url) {
             (Some(path), _) => Arc::new(Folder(path.clone())),
-            (None, Some(url)) => Arc::new(Web::new(url.as_url().clone(), self.web(index.ca_file.as_deref())?)),
+            (None, Some(url)) => {
+                let client = self.web(url.as_url(), index.ca_file.as_deref())?;
+                Arc::new(Web::new(url.as_url().clone(), client))
+            }
             (None, None) => {
                 return Err(Failure::new(Exit::Config, format!("the index `{name}` has no place")));
             }
@@ -137,14 +146,17 @@ impl<'a> Supply<'a> {
         Ok(opened.map_err(|e| of_index(&e))?.with_registries(Arc::clone(&self.client)))
     }
 
-    fn web(&self, ca_file: Option<&Path>) -> Result<Arc<Client>, Failure> {
-        match ca_file {
-            None => Ok(Arc::clone(&self.client)),
-            Some(file) => {
-                let options = Options::new(roots(Some(file))?);
-                Ok(Arc::new(Client::new(options).map_err(registry::refused)?))
-            }
+    fn web(&self, url: &Url, ca_file: Option<&Path>) -> Result<Arc<Client>, Failure> {
+        let mut options = self.options.clone();
+        if let Some(file) = ca_file {
+            options.roots = roots(Some(file))?;
         }
+        if url.scheme() == "http" {
+            // The operator named it as such; what comes is signed.
+            let host = url.host_str().unwrap_or_default();
+            options.plain_http.insert(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")));
+        }
+        Ok(Arc::new(Client::new(options).map_err(registry::refused)?))
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn index(access: &IndexAccess) -> Result<Index, Failure> {
     let roots = roots.map_err(|e| Failure::new(Exit::Failed, e.to_string()).code(e.code()))?;
     let mut options = Options::new(roots);
     options.plain_http.extend(access.plain_http.iter().cloned());
-    options.progress = registry::bar();
+    options.progress = registry::progress();
     let mut places = Vec::new();
     for text in &access.index {
         let place = place(text)?;

@@ -21,12 +21,12 @@ const MAX_LIST: usize = 4 << 20;
 /// What the list is called where the policy names none yet.
 const FILE: &str = "revocations.json";
 
-pub(super) fn run(global: &Global, command: &TrustRevoke) -> Outcome {
+pub(super) async fn run(global: &Global, command: &TrustRevoke) -> Outcome {
     match command {
-        TrustRevoke::Renew(by) => next(global, by, None),
+        TrustRevoke::Renew(by) => next(global, by, None).await,
         TrustRevoke::Digest { digest, by } => {
             let revoked = Revoked::Digest(self::digest(digest)?);
-            next(global, &by.by, Some((&revoked, &by.why)))
+            next(global, &by.by, Some((&revoked, &by.why))).await
         }
         TrustRevoke::Key { revoked, since, by } => {
             let fingerprint = match revoked.parse() {
@@ -34,12 +34,12 @@ pub(super) fn run(global: &Global, command: &TrustRevoke) -> Outcome {
                 Err(_) => digest(&public_key(Path::new(revoked))?.fingerprint())?,
             };
             let revoked = Revoked::Key { fingerprint, since: *since };
-            next(global, &by.by, Some((&revoked, &by.why)))
+            next(global, &by.by, Some((&revoked, &by.why))).await
         }
         TrustRevoke::Identity { identity, issuer, since, by } => {
             let (identity, issuer) = (identity.clone(), issuer.clone());
             let revoked = Revoked::Identity { identity, issuer, since: *since };
-            next(global, &by.by, Some((&revoked, &by.why)))
+            next(global, &by.by, Some((&revoked, &by.why))).await
         }
     }
 }
@@ -52,7 +52,7 @@ fn digest(text: &str) -> Result<ContentDigest, Failure> {
 }
 
 /// Makes, signs and writes the next list, and has the policy ask for it.
-fn next(global: &Global, by: &Renew, revoked: Option<(&Revoked, &str)>) -> Outcome {
+async fn next(global: &Global, by: &Renew, revoked: Option<(&Revoked, &str)>) -> Outcome {
     let text = files::text(&by.policy, MAX_POLICY)?;
     let Signing { signer, clocks } = Signing::open(&by.with)?;
     let name = signer_of(&text, signer.public()).map_err(refused)?;
@@ -67,7 +67,7 @@ fn next(global: &Global, by: &Renew, revoked: Option<(&Revoked, &str)>) -> Outco
         next.revoke(revoked, why).map_err(refused)?;
     }
     let (number, bytes) = next.issue(Timestamp::now(), by.days).map_err(refused)?;
-    let signed = clocks.stamp(sign_file(&bytes, &*signer).map_err(signing::refused)?)?;
+    let signed = clocks.stamp(sign_file(&bytes, &*signer).map_err(signing::refused)?).await?;
     let signature = signed.to_json().map_err(signing::refused)?;
     let undo = Undo::of([&beside(&list), &list, &by.policy])?;
     files::replace(&beside(&list), &signature)?;

@@ -1,0 +1,181 @@
+//! Signing without a key of one's own, through the real binary, with services of a Sigstore instance that stand in.
+#![allow(clippy::unwrap_used, reason = "a test fails where it does not hold")]
+
+#[allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    reason = "shared with the verification core"
+)]
+#[path = "../../registry/verify/tests/support/der.rs"]
+mod der;
+#[allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    reason = "shared with the verification core"
+)]
+#[path = "../../registry/verify/tests/support/lab.rs"]
+mod lab;
+#[path = "../../registry/sigstore/tests/support/stand_in.rs"]
+mod stand_in;
+
+use anyhow::Result;
+use serde_json::Value;
+use stand_in::{Fault, Service, StandIn, identity_token};
+use waystation_bundle::{Limits, PackageWriter};
+use waystation_tests::api::text;
+use waystation_tests::{Folder, Ran};
+
+/// A folder with a plugin, services, and a policy that believes one identity.
+async fn folder(logs: &[Service]) -> Result<(Folder, StandIn)> {
+    let services = StandIn::start().await;
+    let folder = Folder::new("")?;
+    let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content);
+    let manifest =
+        "name = \"acme/tool\"\nversion = \"1.2.0\"\nkind = \"update-source@0.1\"\nsummary = \"Versions\"\n";
+    let escaped: String = manifest.bytes().map(|b| format!("\\{b:02x}")).collect();
+    let component = wat::parse_str(format!("(component (@custom \"waystation:manifest\" \"{escaped}\"))"))?;
+    let package = PackageWriter::new(component, &Limits::DEFAULT)?.finish()?;
+    write("tool.plugin.tar", &package.to_tar(&Limits::DEFAULT)?)?;
+    write("root.json", services.root().to_string().as_bytes())?;
+    write("signing.json", services.config(logs).to_string().as_bytes())?;
+    write("token", identity_token().as_bytes())?;
+    let policy = format!(
+        "version = 1\n[domains.default]\nroot = \"root.json\"\nsct = 1\ntlog = {}\ntsa = 1\n\
+         [signers.release]\nidentity = \"{}\"\nissuer = \"{}\"\n\
+         [[namespaces]]\nname = \"acme\"\nkinds = [\"update-source\"]\nany_of = [\"release\"]\n",
+        logs.len(),
+        lab::IDENTITY,
+        lab::ISSUER,
+    );
+    write("trust.toml", policy.as_bytes())?;
+    Ok((folder, services))
+}
+
+const SIGN: [&str; 9] = [
+    "--json",
+    "plugin",
+    "sign",
+    "tool.plugin.tar",
+    "--keyless",
+    "--signing-config",
+    "signing.json",
+    "--trusted-root",
+    "root.json",
+];
+const TOKEN: [&str; 2] = ["--identity-token-file", "token"];
+const EXPLAIN: [&str; 4] = ["--json", "trust", "explain", "tool.plugin.tar"];
+
+fn code(ran: &Ran) -> String {
+    let last = ran.stderr.lines().last().unwrap_or_default();
+    serde_json::from_str::<Value>(last).map(|failure| text(&failure, "code").to_owned()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_plugin_is_signed_without_a_key() -> Result<()> {
+    for logs in [&[Service::First][..], &[Service::Second], &[Service::First, Service::Second]] {
+        let (folder, _services) = folder(logs).await?;
+        assert_eq!(code(&folder.run(&EXPLAIN).await?), "unsigned");
+        let signed = folder.run(&[&SIGN[..], &TOKEN].concat()).await?;
+        assert_eq!(signed.code, 0, "{signed:?}");
+        let signed = signed.json()?;
+        assert_eq!((text(&signed, "identity"), text(&signed, "issuer")), (lab::IDENTITY, lab::ISSUER));
+        assert_eq!(signed["logged"].as_array().map(Vec::len), Some(logs.len()));
+        let explained = folder.run(&EXPLAIN).await?;
+        assert_eq!(text(&explained.json()?, "state"), "verified", "{explained:?}");
+        // Whoever looks for it finds no private key.
+        for entry in std::fs::read_dir(folder.path())?.flatten().filter(|entry| entry.path().is_file()) {
+            let content = std::fs::read(entry.path())?;
+            assert!(!String::from_utf8_lossy(&content).contains("PRIVATE KEY"), "{entry:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_comes_from_where_the_job_runs() -> Result<()> {
+    let (folder, services) = folder(&[Service::Second]).await?;
+    let ran = folder.run(&SIGN).await?;
+    assert_eq!((ran.code, code(&ran).as_str()), (1, "token-missing"), "{ran:?}");
+    let url = format!("{}/token?api-version=2", services.address);
+    let folder =
+        folder.env("ACTIONS_ID_TOKEN_REQUEST_URL", &url).env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "may-ask");
+    let ran = folder.run(&SIGN).await?;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(services.asked().first(), Some(&Service::Token));
+    // GitLab's `id_tokens`.
+    let folder = folder.env("SIGSTORE_ID_TOKEN", "no token");
+    assert_eq!(code(&folder.run(&SIGN).await?), "token-malformed");
+    let folder = folder.env("SIGSTORE_ID_TOKEN", &identity_token());
+    assert_eq!(folder.run(&SIGN).await?.code, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_services_do_wrong_leaves_the_plugin_as_it_was() -> Result<()> {
+    let (folder, services) = folder(&[Service::Second]).await?;
+    let file = folder.path().join("tool.plugin.tar");
+    let before = std::fs::read(&file)?;
+    for (fault, expected) in [
+        (Fault::TokenRefused, "token-refused"),
+        (Fault::OtherKey, "certificate-mismatch"),
+        (Fault::NoSct, "sct-invalid"),
+        (Fault::OtherEntry, "entry-mismatch"),
+        (Fault::OtherNonce, "timestamp-mismatch"),
+        (Fault::ForeignClock, "timestamp-invalid"),
+        (Fault::Status500(Service::Second), "service-refused"),
+        (Fault::Redirect(Service::Authority), "service-redirect"),
+        (Fault::Endless(Service::Clock), "service-too-large"),
+    ] {
+        services.fault(fault);
+        let ran = folder.run(&[&SIGN[..], &TOKEN].concat()).await?;
+        assert_eq!((ran.code, code(&ran).as_str()), (1, expected), "{fault:?}: {ran:?}");
+        assert!(!ran.stderr.contains(&identity_token()[..40]), "{ran:?}");
+        assert_eq!(std::fs::read(&file)?, before, "{fault:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_can_have_its_time_from_a_service() -> Result<()> {
+    let (folder, services) = folder(&[]).await?;
+    let url = format!("{}/clock", services.address);
+    let ran = folder.run(&["--json", "key", "new", "--no-passphrase"]).await?;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let sign =
+        ["--json", "plugin", "sign", "tool.plugin.tar", "--key", "signing.key", "--timestamp-url", &url];
+    services.fault(Fault::ForeignClock);
+    let ran = folder.run(&[&sign[..], &["--trusted-root", "root.json"]].concat()).await?;
+    assert_eq!(code(&ran), "timestamp-invalid", "{ran:?}");
+    services.fault(Fault::OtherImprint);
+    assert_eq!(code(&folder.run(&sign).await?), "timestamp-mismatch");
+    services.fault(Fault::Garbage(Service::First));
+    let ran = folder.run(&[&sign[..], &["--trusted-root", "root.json"]].concat()).await?;
+    assert_eq!(ran.json()?["verified"], true, "{ran:?}");
+    // A policy that names that key and that authority admits it.
+    let key = std::fs::read_to_string(folder.path().join("signing.key.pub"))?;
+    let policy = format!(
+        "version = 1\n[domains.default]\nroot = \"root.json\"\nsct = 0\ntlog = 0\ntsa = 1\n\
+         [signers.us]\nkey = \"\"\"{key}\"\"\"\n\
+         [[namespaces]]\nname = \"acme\"\nkinds = [\"update-source\"]\nany_of = [\"us\"]\n"
+    );
+    std::fs::write(folder.path().join("trust.toml"), policy)?;
+    assert_eq!(text(&folder.run(&EXPLAIN).await?.json()?, "state"), "verified");
+    let plain = folder.run(&[
+        "--json",
+        "plugin",
+        "sign",
+        "tool.plugin.tar",
+        "--key",
+        "signing.key",
+        "--timestamp-url",
+        "http://clock.example",
+    ]);
+    assert_eq!(code(&plain.await?), "already-signed");
+    Ok(())
+}
