@@ -12,6 +12,14 @@ pub fn plugins() -> Result<PathBuf> {
     from_environment("WAYSTATION_PLUGINS_DIR").map(PathBuf::from)
 }
 
+/// The folder of the plugins as operators get them: signed, in an index, with the policy that trusts them.
+///
+/// # Errors
+/// When it is not known.
+pub fn supply() -> Result<PathBuf> {
+    from_environment("WAYSTATION_SUPPLY_DIR").map(PathBuf::from)
+}
+
 /// The folder of the plugins that only the tests use.
 ///
 /// # Errors

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
-use waystation_bundle::{Limits, MANIFEST_SECTION, Package, PackageWriter};
 use wasm_encoder::{CustomSection, Section as _};
+use waystation_bundle::{Limits, MANIFEST_SECTION, Package, PackageWriter};
 
 use crate::{Folder, Ran, built};
 
@@ -48,7 +48,8 @@ fn without_manifest(component: &[u8]) -> Result<(Vec<u8>, String)> {
 /// An unsigned number, and in how many bytes it is.
 fn leb(bytes: &[u8]) -> (usize, usize) {
     let taken = bytes.iter().take_while(|byte| **byte >= 0x80).count() + 1;
-    let value = bytes.iter().take(taken).enumerate().map(|(n, byte)| usize::from(byte & 0x7f) << (7 * n)).sum();
+    let value =
+        bytes.iter().take(taken).enumerate().map(|(n, byte)| usize::from(byte & 0x7f) << (7 * n)).sum();
     (value, taken)
 }
 

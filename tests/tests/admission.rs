@@ -131,7 +131,8 @@ async fn what_is_revoked_stops_while_it_runs_and_an_older_list_brings_nothing_ba
     done(&folder, &["plugin", "sync"]).await?;
     let signing = ["--timestamp-authority", "timestamps.key", "--key", "signing.key"];
     done(&folder, &[&["trust", "revoke", "renew"][..], &signing].concat()).await?;
-    let list_files = ["revocations.json", "revocations.json.sigstore.json"].map(|name| folder.path().join(name));
+    let list_files =
+        ["revocations.json", "revocations.json.sigstore.json"].map(|name| folder.path().join(name));
     let first = list_files.clone().map(|file| std::fs::read(file).unwrap_or_default());
 
     let host = Host::start(&folder).await?;
@@ -298,7 +299,11 @@ async fn a_locked_sync_takes_what_the_lock_says_or_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn a_damaged_or_swapped_file_of_the_compile_cache_is_never_run() -> Result<()> {
-    let folder = Folder::new(&format!("{TRUST}{}{}", plugin("good", "https://v.example"), plugin("feed", "https://v.example")))?;
+    let folder = Folder::new(&format!(
+        "{TRUST}{}{}",
+        plugin("good", "https://v.example"),
+        plugin("feed", "https://v.example")
+    ))?;
     site::init(&folder).await?;
     site::signed(&folder, "good.plugin.tar", &site::package("http-json", str::to_owned)?).await?;
     site::signed(&folder, "feed.plugin.tar", &site::package("feed", str::to_owned)?).await?;

@@ -261,7 +261,10 @@ async fn a_channel_is_tried_through_its_plugin() -> Result<()> {
     let hook = |delivered: bool| ("hook".to_owned(), json!(delivered));
     assert_eq!(told, [hook(true), hook(false), hook(false)]);
     let listed = list(&host.api.get("/api/v1/deliveries").await?, "deliveries");
-    assert!(listed.iter().all(|message| text(&message["event"], "type").starts_with("plugin.")), "{listed:#?}");
+    assert!(
+        listed.iter().all(|message| text(&message["event"], "type").starts_with("plugin.")),
+        "{listed:#?}"
+    );
     host.stop().await
 }
 

@@ -1,7 +1,7 @@
 //! The command line.
 
-pub(crate) mod sign;
 mod registry;
+pub(crate) mod sign;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -96,7 +96,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Up {
-    /// The folder of plugins
+    /// The folder of plugins: index/, root.json and trust.toml
     #[arg(long, env = "WAYSTATION_PLUGINS", value_name = "DIR")]
     pub(crate) plugins: PathBuf,
     /// Check, print and exit

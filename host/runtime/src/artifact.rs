@@ -135,7 +135,13 @@ impl ArtifactCache {
     }
 
     /// Copies the code of an artifact; what was copied counts only if this succeeds.
-    fn copy(&self, engine: &Engine, digest: ContentDigest, path: &Path, out: &mut impl Write) -> io::Result<()> {
+    fn copy(
+        &self,
+        engine: &Engine,
+        digest: ContentDigest,
+        path: &Path,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
         let invalid = |why| io::Error::new(ErrorKind::InvalidData, why);
         let mut file = File::open(path)?;
         let mut head = [0; MAGIC.len() + MAC_LEN];

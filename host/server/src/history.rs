@@ -27,9 +27,7 @@ pub(crate) fn told(subject: &str, before: Option<&Value>, now: &Served, at: Time
     let is = json!({
         "name": now.name, "version": now.version, "digest": now.digest, "trust": now.trust, "signers": now.signers,
     });
-    let was = |before: &Served| {
-        json!({ "version": before.version, "digest": before.digest, "signers": before.signers })
-    };
+    let was = |before: &Served| json!({ "version": before.version, "digest": before.digest, "signers": before.signers });
     let content = match &before {
         None => Some((EventType::PLUGIN_INSTALLED, is)),
         Some(before) if before.digest != now.digest => {

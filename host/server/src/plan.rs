@@ -10,9 +10,7 @@ use serde::Serialize;
 use waystation_egress::{Roots, Shared};
 use waystation_runtime::breaker::BreakerConfig;
 use waystation_runtime::kv::NoStore;
-use waystation_runtime::{
-    GrantRow, LoadError, Runtime, RuntimeError, Schemas, Services, World as _,
-};
+use waystation_runtime::{GrantRow, LoadError, Runtime, RuntimeError, Schemas, Services, World as _};
 use waystation_schema::key;
 use waystation_worlds::{Notifier, UpdateSource};
 

@@ -77,7 +77,11 @@ impl TrustWatch {
         self.told = said;
         let (severity, data) = match problem {
             Some((code, message)) => {
-                tracing::error!(code, error = message, "the trust policy cannot be used; no plugin is loaded");
+                tracing::error!(
+                    code,
+                    error = message,
+                    "the trust policy cannot be used; no plugin is loaded"
+                );
                 (Severity::Critical, json!({ "state": "unusable", "code": code, "message": message }))
             }
             None => (Severity::Notice, json!({ "state": "usable" })),

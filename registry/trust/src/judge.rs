@@ -141,8 +141,7 @@ fn vouched(
     revocations: Option<&Revocations>,
     now: Timestamp,
 ) -> Result<(String, Vec<Facts>, Vec<Tried>), No> {
-    let truth =
-        plugin.truth.as_ref().map_err(|why| No::because(Reason::StatementMismatch, why.as_str()))?;
+    let truth = plugin.truth.as_ref().map_err(|why| No::because(Reason::StatementMismatch, why.as_str()))?;
     let subject = Subject::of_bytes(plugin.manifest.clone());
     let mut bundles: Vec<&[u8]> = plugin.signatures.iter().map(AsRef::as_ref).collect();
     if bundles.is_empty() {

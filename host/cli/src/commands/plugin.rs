@@ -9,9 +9,9 @@ pub(crate) mod registry;
 mod rust;
 pub(crate) mod rustc;
 mod sbom;
-mod supply;
-mod sync;
 mod sign;
+mod supply;
+pub(crate) mod sync;
 
 use reqwest::Method;
 use serde::Deserialize;

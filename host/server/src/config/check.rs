@@ -136,18 +136,25 @@ impl Check<'_> {
 
     /// One place that the plugin comes from, and what belongs to it.
     fn source(&mut self, path: &Path, plugin: &Plugin) {
-        let named = [("file", plugin.file.is_some()), ("oci", plugin.oci.is_some()), ("name", plugin.name.is_some())];
+        let named =
+            [("file", plugin.file.is_some()), ("oci", plugin.oci.is_some()), ("name", plugin.name.is_some())];
         let mut named = named.iter().filter(|(_, named)| *named).map(|(key, _)| *key);
         let [file, oci, id] = ["file", "oci", "name"].map(|key| path.key(key));
         let all = [file.clone(), oci, id];
         match (named.next(), named.next()) {
             (None, _) => {
-                let problem = Problem::new(Code::MissingKey, format!("`{path}` needs the key `file`, `oci` or `name`"));
-                self.problem(&file, &all, problem.hint("add where it comes from: `file = \"NAME-VERSION.plugin.tar\"`"));
+                let problem =
+                    Problem::new(Code::MissingKey, format!("`{path}` needs the key `file`, `oci` or `name`"));
+                self.problem(
+                    &file,
+                    &all,
+                    problem.hint("add where it comes from: `file = \"NAME-VERSION.plugin.tar\"`"),
+                );
             }
             (Some(first), Some(second)) => {
                 let message = format!("`{path}` has both `{first}` and `{second}`");
-                let problem = Problem::new(Code::Conflict, message).hint("keep one: where the plugin comes from");
+                let problem =
+                    Problem::new(Code::Conflict, message).hint("keep one: where the plugin comes from");
                 self.problem(&path.key(second), &all, problem);
             }
             (Some(_), None) => {}
@@ -174,7 +181,8 @@ impl Check<'_> {
                     true => ("and there is no index", "add [indexes.NAME] with its `url` and `root`"),
                     false => ("and there are several indexes", "say which with `index`"),
                 };
-                let problem = Problem::new(Code::UnknownReference, format!("`{path}.name` is in an index, {message}"));
+                let problem =
+                    Problem::new(Code::UnknownReference, format!("`{path}.name` is in an index, {message}"));
                 self.problem(&path.key("name"), &[Path::of(&["indexes"])], problem.hint(hint));
             }
             _ => {}
@@ -203,7 +211,8 @@ impl Check<'_> {
         for (host, registry) in &self.config.registries {
             let path = Path::of(&["registries", host.as_str()]);
             if registry.user.is_some() && registry.password.is_none() {
-                let problem = Problem::new(Code::MissingKey, format!("`{path}` has a `user` and no `password`"));
+                let problem =
+                    Problem::new(Code::MissingKey, format!("`{path}` has a `user` and no `password`"));
                 let hint = "add `password = { file = \"…\" }`";
                 self.problem(&path.key("user"), &[path.key("password")], problem.hint(hint));
             }

@@ -51,8 +51,8 @@ pub use supply::{Index, Registry};
 pub use target::{Channel, Item};
 pub use text::{
     BundleDigest, ByteSize, CredentialName, HeaderName, HeaderPrefix, HttpUrl, ItemKey, LogFilter, Method,
-    Name, Network, OciReference, Origin, PluginId, Refusal, RegistryName, Schedule, Text, TimeSpan, VariableName,
-    VersionRange,
+    Name, Network, OciReference, Origin, PluginId, Refusal, RegistryName, Schedule, Text, TimeSpan,
+    VariableName, VersionRange,
 };
 pub use trust::Trust;
 

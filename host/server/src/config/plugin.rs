@@ -13,8 +13,8 @@ use super::{
     limits::LimitOverrides,
     secret::SecretSource,
     text::{
-        BundleDigest, CredentialName, HeaderName, HeaderPrefix, Method, Name, Network, OciReference, Origin, PluginId,
-        VersionRange,
+        BundleDigest, CredentialName, HeaderName, HeaderPrefix, Method, Name, Network, OciReference, Origin,
+        PluginId, VersionRange,
     },
 };
 

@@ -306,9 +306,10 @@ impl Plugins {
     /// What serves as a plugin, for the record.
     pub(crate) fn served(&self, name: &str) -> Option<Served> {
         let (serving, standing) = (self.get(name)?.serving()?, self.standing(name)?);
-        let grants = serving.grants.iter().flat_map(|row| {
-            row.granted.iter().map(move |granted| format!("{} {granted}", row.capability))
-        });
+        let grants = serving
+            .grants
+            .iter()
+            .flat_map(|row| row.granted.iter().map(move |granted| format!("{} {granted}", row.capability)));
         Some(Served {
             name: serving.manifest.name.to_string(),
             version: serving.manifest.version.to_string(),

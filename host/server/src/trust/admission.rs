@@ -170,7 +170,8 @@ impl Admission {
     pub fn admit(&self, name: &str, plugin: &config::Plugin, now: Timestamp) -> Result<Admitted, LoadError> {
         let file = plugin.file.as_deref();
         if let Some((folder, file)) = file.map_or(Ok(None), |file| dev::covers(&self.settings.dev, file))? {
-            let message = format!("nobody was asked: {} is in the dev folder {}", file.display(), folder.display());
+            let message =
+                format!("nobody was asked: {} is in the dev folder {}", file.display(), folder.display());
             let notice = format!(
                 "runs without a verified signature, because {} is in the dev folder {}",
                 file.display(),
@@ -242,10 +243,14 @@ impl Admission {
         let stored = |digest| -> Result<Option<Package>, LoadError> {
             let failed = |e: waystation_oci::OciError| LoadError::NotAdmitted {
                 code: e.code(),
-                message: format!("the store of plugins: {e}; `waystation plugin sync --locked` fetches it again"),
+                message: format!(
+                    "the store of plugins: {e}; `waystation plugin sync --locked` fetches it again"
+                ),
             };
             match self.store.is_dir() {
-                true => Store::open(&self.store, &Limits::DEFAULT).and_then(|s| s.package(digest)).map_err(failed),
+                true => {
+                    Store::open(&self.store, &Limits::DEFAULT).and_then(|s| s.package(digest)).map_err(failed)
+                }
                 false => Ok(None),
             }
         };
@@ -317,11 +322,7 @@ fn decided(
     }
 }
 
-fn judge(
-    trust: &Trust,
-    evidence: &Evidence,
-    now: Timestamp,
-) -> Result<(String, Vec<Facts>), LoadError> {
+fn judge(trust: &Trust, evidence: &Evidence, now: Timestamp) -> Result<(String, Vec<Facts>), LoadError> {
     let judgement = trust.judge(evidence, now);
     match judgement.reason {
         None => Ok((judgement.message, judgement.signatures)),
@@ -336,7 +337,9 @@ fn not_here(name: &str, wanted: Option<ContentDigest>) -> LoadError {
     match wanted {
         Some(digest) => LoadError::NotAdmitted {
             code: "not-fetched",
-            message: format!("{digest} is not on this machine yet; `waystation plugin sync --locked` fetches it"),
+            message: format!(
+                "{digest} is not on this machine yet; `waystation plugin sync --locked` fetches it"
+            ),
         },
         None => not_locked(name),
     }

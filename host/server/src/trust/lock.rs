@@ -150,18 +150,18 @@ impl Lock {
     /// # Errors
     /// See [`LockError`].
     pub fn write(&self, path: &Path) -> Result<(), LockError> {
-        let text =
-            self.to_toml().map_err(|why| LockError::Malformed { path: path.to_owned(), why })?;
+        let text = self.to_toml().map_err(|why| LockError::Malformed { path: path.to_owned(), why })?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let written = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            // For a person and for the host, who may be two users.
-            let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-            file.as_file().set_permissions(readable)?;
-            file.as_file().sync_all()?;
-            file.persist(path).map_err(|e| e.error)?;
-            Ok(())
-        });
+        let written =
+            tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).and_then(|mut file| {
+                file.write_all(text.as_bytes())?;
+                // For a person and for the host, who may be two users.
+                let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+                file.as_file().set_permissions(readable)?;
+                file.as_file().sync_all()?;
+                file.persist(path).map_err(|e| e.error)?;
+                Ok(())
+            });
         written.map_err(|e| LockError::Io { path: path.to_owned(), why: e.to_string() })
     }
 }

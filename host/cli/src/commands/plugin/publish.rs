@@ -4,9 +4,9 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use waystation_trust::Evidence;
 use waystation_bundle::{Limits, Package};
 use waystation_oci::Reference;
+use waystation_trust::Evidence;
 
 use super::{build, pack, registry, sign};
 use crate::args::Global;

@@ -85,15 +85,16 @@ impl<'a> Supply<'a> {
             Source::File(file) => Ok(Found { package: from_file(file)?, source: "file".to_owned() }),
             Source::Oci(reference) => {
                 let found: Reference = reference.as_str().parse().map_err(registry::refused)?;
-                let package =
-                    self.client.pull(&found, Some(&self.store)).await.map_err(registry::refused)?;
+                let package = self.client.pull(&found, Some(&self.store)).await.map_err(registry::refused)?;
                 Ok(Found { package, source: from(plugin) })
             }
             Source::Index(id, range, index) => {
                 let index = self.index(name, index.map(AsRef::as_ref))?;
                 let range = range.map_or(Ok(VersionReq::STAR), |range| range.as_str().parse());
                 let range = range.map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
-                let host = env!("CARGO_PKG_VERSION").parse().map_err(|_| Failure::new(Exit::Failed, "bad version"))?;
+                let host = env!("CARGO_PKG_VERSION")
+                    .parse()
+                    .map_err(|_| Failure::new(Exit::Failed, "bad version"))?;
                 let store = self.store.clone();
                 let (index, catalog) = self.catalog(&index).await?;
                 let entry = catalog.resolve(id.as_str(), &range, &host).map_err(|e| of_index(&e))?;
@@ -154,7 +155,9 @@ impl<'a> Supply<'a> {
         if url.scheme() == "http" {
             // The operator named it as such; what comes is signed.
             let host = url.host_str().unwrap_or_default();
-            options.plain_http.insert(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")));
+            options
+                .plain_http
+                .insert(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")));
         }
         Ok(Arc::new(Client::new(options).map_err(registry::refused)?))
     }
@@ -202,14 +205,17 @@ fn held(package: Package, wanted: ContentDigest, plugin: &Plugin) -> Result<Pack
         return Ok(package);
     }
     let message = format!("the lock has {wanted}, and {} gives {}", from(plugin), package.digest());
-    Err(Failure::new(Exit::Failed, message).code("lock-mismatch").hint("see what changed: `waystation plugin sync`"))
+    Err(Failure::new(Exit::Failed, message)
+        .code("lock-mismatch")
+        .hint("see what changed: `waystation plugin sync`"))
 }
 
 fn options(config: &Config) -> Result<Options, Failure> {
     let mut files = config.registries.values().filter_map(|registry| registry.ca_file.as_deref());
     let file = files.next().or(config.egress.ca_file.as_deref());
     if files.any(|other| Some(other) != file) {
-        let message = "registries with different `ca_file`s are not supported; put all authorities into one file";
+        let message =
+            "registries with different `ca_file`s are not supported; put all authorities into one file";
         return Err(Failure::new(Exit::Config, message));
     }
     let mut options = Options::new(roots(file)?);
@@ -217,7 +223,8 @@ fn options(config: &Config) -> Result<Options, Failure> {
         let host = host.as_str().to_owned();
         if let Some(password) = &registry.password {
             let secret = password.resolve(&environment()).map_err(|problem| {
-                Failure::new(Exit::Config, format!("registries.\"{host}\": {}", problem.message)).code("secret-missing")
+                Failure::new(Exit::Config, format!("registries.\"{host}\": {}", problem.message))
+                    .code("secret-missing")
             })?;
             let secret: SecretString = secret.value;
             let credentials = match &registry.user {

@@ -78,24 +78,56 @@ impl Kind {
 
 pub(super) async fn sync(global: &Global, args: &PluginSync) -> Outcome {
     let mode = if args.locked { Mode::Locked } else { Mode::Keep };
-    decide(global, mode, &args.plugins, &args.approve, args.check).await
+    command(global, mode, &args.plugins, &args.approve, args.check).await
 }
 
 pub(super) async fn update(global: &Global, args: &PluginUpdate) -> Outcome {
-    decide(global, Mode::Newest, &args.plugins, &args.approve, args.check).await
+    command(global, Mode::Newest, &args.plugins, &args.approve, args.check).await
 }
 
-async fn decide(global: &Global, mode: Mode, named: &[String], approve: &[String], check: bool) -> Outcome {
+/// Takes the newest of everything that needs nobody's approval, and writes the lock. Gives what a person should know.
+pub(crate) async fn newest(config: &Config) -> Result<Vec<String>, Failure> {
+    let done = decide(config, Mode::Newest, &[], BTreeMap::new(), false).await?;
+    let stuck = done.decisions.iter().filter_map(|decision| {
+        let message = decision.message.as_deref()?;
+        Some(format!("{}: {}: {message}", decision.plugin, decision.outcome.word()))
+    });
+    Ok(stuck.collect())
+}
+
+async fn command(global: &Global, mode: Mode, named: &[String], approve: &[String], check: bool) -> Outcome {
     let config = config::load(global)?;
     if let Some(unknown) = named.iter().find(|name| !config.plugins.contains_key(name.as_str())) {
         return Err(Failure::new(Exit::NotFound, format!("no plugin `{unknown}` is configured")));
     }
     let approved = approve.iter().map(|text| approval(text)).collect::<Result<BTreeMap<_, _>, _>>()?;
-    let path = config.trust.lock.clone();
-    let before = Lock::read(&path).map_err(|e| Failure::new(Exit::Failed, e.to_string()).code(e.code()))?;
-    let admission = Admission::new(&config, 0);
+    let done = decide(&config, mode, named, approved, check).await?;
+    tell(global, &done)?;
+    conclude(&done.decisions, done.changed && !done.written)
+}
+
+/// What a sync came to.
+struct Done {
+    decisions: Vec<Decision>,
+    /// Whether the lock is not what it was, or should not be.
+    changed: bool,
+    written: bool,
+}
+
+async fn decide(
+    config: &Config,
+    mode: Mode,
+    named: &[String],
+    approved: BTreeMap<String, ContentDigest>,
+    check: bool,
+) -> Result<Done, Failure> {
+    let path = &config.trust.lock;
+    let unusable =
+        |e: waystation_server::trust::LockError| Failure::new(Exit::Failed, e.to_string()).code(e.code());
+    let before = Lock::read(path).map_err(unusable)?;
+    let admission = Admission::new(config, 0);
     admission.refresh(Timestamp::now());
-    let mut session = Session { supply: Supply::new(&config)?, admission, mode, approved };
+    let mut session = Session { supply: Supply::new(config)?, admission, mode, approved };
     let mut after = before.clone();
     let mut decisions = Vec::new();
     for (name, plugin) in &config.plugins {
@@ -110,16 +142,15 @@ async fn decide(global: &Global, mode: Mode, named: &[String], approve: &[String
         decisions.push(decision);
     }
     if named.is_empty() {
-        decisions.extend(leave(&config, &mut after));
+        decisions.extend(leave(config, &mut after));
     }
-    // What is only written another way is no decision: `--check` looks at what it comes to.
     let changed = after != before;
-    if changed && !check && mode != Mode::Locked {
-        after.write(&path).map_err(|e| Failure::new(Exit::Failed, e.to_string()).code(e.code()))?;
+    let written = changed && !check && mode != Mode::Locked;
+    if written {
+        after.write(path).map_err(unusable)?;
         collect(&session.supply, &[&before, &after]);
     }
-    tell(global, &decisions, changed && !check)?;
-    conclude(&decisions, changed && (check || mode == Mode::Locked))
+    Ok(Done { decisions, changed, written })
 }
 
 /// What a sync works with.
@@ -180,7 +211,8 @@ impl Session<'_> {
         before: Option<&Locked>,
     ) -> Result<Locked, Failure> {
         let Found { package, source } = self.found(name, plugin, before).await?;
-        let failed = |e: waystation_runtime::LoadError| Failure::new(Exit::Failed, e.to_string()).code(e.code());
+        let failed =
+            |e: waystation_runtime::LoadError| Failure::new(Exit::Failed, e.to_string()).code(e.code());
         let standing = self.admission.vouched(&package, Timestamp::now()).map_err(failed)?;
         let bundle = Bundle::from_package(&package).map_err(failed)?;
         let pinned = plugin.digest.as_ref().and_then(|digest| ContentDigest::parse(digest.as_str()));
@@ -206,7 +238,10 @@ impl Session<'_> {
                 Err(Failure::new(Exit::Failed, message).code("not-locked").hint(hint))
             }
             (Mode::Locked, Some(locked)) if !still_wanted(plugin, locked) => {
-                let message = format!("the lock has {} {}, which is not what the configuration asks for", locked.name, locked.version);
+                let message = format!(
+                    "the lock has {} {}, which is not what the configuration asks for",
+                    locked.name, locked.version
+                );
                 let hint = "run `waystation plugin sync` where people decide, and bring its lock along";
                 Err(Failure::new(Exit::Failed, message).code("lock-mismatch").hint(hint))
             }
@@ -244,7 +279,9 @@ fn moved(plugin: &Plugin, before: Option<&Locked>, found: &Found) -> Result<(), 
 
 /// `NAME@DIGEST`.
 fn approval(text: &str) -> Result<(String, ContentDigest), Failure> {
-    let parsed = text.split_once('@').and_then(|(name, digest)| Some((name.to_owned(), ContentDigest::parse(digest)?)));
+    let parsed = text
+        .split_once('@')
+        .and_then(|(name, digest)| Some((name.to_owned(), ContentDigest::parse(digest)?)));
     parsed.ok_or_else(|| {
         Failure::new(Exit::Usage, format!("`{text}` is not NAME@sha256:…"))
             .hint("give the name in waystation.toml and the whole digest, as `plugin sync` prints them")
@@ -269,7 +306,10 @@ fn collect(supply: &Supply<'_>, locks: &[&Lock]) {
         locks.iter().flat_map(|lock| lock.plugins.values().map(|locked| locked.digest)).collect();
     let store = supply.store();
     let removed = store.packages().and_then(|packages| {
-        packages.iter().filter(|digest| !keep.contains(digest)).try_for_each(|digest| store.remove(*digest).map(drop))?;
+        packages
+            .iter()
+            .filter(|digest| !keep.contains(digest))
+            .try_for_each(|digest| store.remove(*digest).map(drop))?;
         store.collect()
     });
     if let Err(e) = removed {
@@ -277,13 +317,16 @@ fn collect(supply: &Supply<'_>, locks: &[&Lock]) {
     }
 }
 
-fn tell(global: &Global, decisions: &[Decision], written: bool) -> Outcome {
+fn tell(global: &Global, done: &Done) -> Outcome {
+    let Done { decisions, written, .. } = done;
     if global.json {
         return Ok(output::json(&serde_json::json!({ "plugins": decisions, "written": written }))?);
     }
     for decision in decisions {
         let what = match (&decision.is, &decision.change) {
-            (Some(is), Some(Change { version: Some((from, to)), .. })) => format!("{} {from} -> {to}", is.name),
+            (Some(is), Some(Change { version: Some((from, to)), .. })) => {
+                format!("{} {from} -> {to}", is.name)
+            }
             (Some(is), _) => format!("{} {}", is.name, is.version),
             (None, _) => String::new(),
         };
@@ -300,8 +343,10 @@ fn tell(global: &Global, decisions: &[Decision], written: bool) -> Outcome {
             output::line(format!("    {code}: {message}"));
         }
     }
-    if written {
-        output::note("wrote the lock; `waystation plugin enable NAME` takes a plugin into service on a running host");
+    if *written {
+        output::note(
+            "wrote the lock; `waystation plugin enable NAME` takes a plugin into service on a running host",
+        );
     }
     Ok(())
 }
@@ -330,11 +375,8 @@ fn describe(change: &Change) {
 fn conclude(decisions: &[Decision], outdated: bool) -> Outcome {
     let stuck = |kind| decisions.iter().find(move |decision| decision.outcome == kind);
     if let Some(decision) = stuck(Kind::Refused).or_else(|| stuck(Kind::NeedsApproval)) {
-        let message = format!(
-            "{}: {}",
-            decision.plugin,
-            decision.message.as_deref().unwrap_or("was not taken")
-        );
+        let message =
+            format!("{}: {}", decision.plugin, decision.message.as_deref().unwrap_or("was not taken"));
         return Err(Failure::new(Exit::Failed, message).code(decision.code.clone().unwrap_or_default()));
     }
     match outdated {
