@@ -7,7 +7,7 @@ use serde_json::Value;
 use wasm_encoder::{CustomSection, Section as _};
 use waystation_bundle::{Limits, MANIFEST_SECTION, Package, PackageWriter};
 
-use crate::{Folder, Ran, built};
+use crate::{Folder, Ran, built, wasm};
 
 const LIMITS: Limits = Limits::DEFAULT;
 
@@ -16,41 +16,9 @@ const LIMITS: Limits = Limits::DEFAULT;
 /// # Errors
 /// When it was not built.
 pub fn package(name: &str, change: impl FnOnce(&str) -> String) -> Result<Package> {
-    let component = std::fs::read(built::plugin(name)?)?;
-    let (bare, manifest) = without_manifest(&component)?;
-    let manifest = change(&manifest);
-    let mut component = bare;
-    let section = CustomSection { name: MANIFEST_SECTION.into(), data: manifest.as_bytes().into() };
-    section.append_to(&mut component);
+    let plugin = std::fs::read(built::plugin(name)?)?;
+    let component = wasm::with_manifest(&plugin, &change(&wasm::manifest(&plugin)?))?;
     Ok(PackageWriter::new(component, &LIMITS)?.finish()?)
-}
-
-/// The component without its manifest, and the manifest. Both are sections at the top level.
-fn without_manifest(component: &[u8]) -> Result<(Vec<u8>, String)> {
-    let (head, mut rest) = component.split_at(8);
-    let mut bare = head.to_vec();
-    let mut manifest = None;
-    while !rest.is_empty() {
-        let (id, after) = (rest[0], &rest[1..]);
-        let (size, taken) = leb(after);
-        let (content, next) = after[taken..].split_at(size);
-        let (length, before) = leb(content);
-        if id == 0 && content.get(before..before + length) == Some(MANIFEST_SECTION.as_bytes()) {
-            manifest = Some(String::from_utf8(content[before + length..].to_vec())?);
-        } else {
-            bare.extend_from_slice(&rest[..1 + taken + size]);
-        }
-        rest = next;
-    }
-    Ok((bare, manifest.unwrap_or_default()))
-}
-
-/// An unsigned number, and in how many bytes it is.
-fn leb(bytes: &[u8]) -> (usize, usize) {
-    let taken = bytes.iter().take_while(|byte| **byte >= 0x80).count() + 1;
-    let value =
-        bytes.iter().take(taken).enumerate().map(|(n, byte)| usize::from(byte & 0x7f) << (7 * n)).sum();
-    (value, taken)
 }
 
 /// Runs a command with `--json` that has to work.

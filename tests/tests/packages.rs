@@ -11,7 +11,8 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use waystation_tests::api::text;
-use waystation_tests::{Authority, Folder, Host, Ran, Reply, StandIn, built, settings, until, wasm};
+use waystation_tests::registry::registry;
+use waystation_tests::{Authority, Folder, Host, Ran, Reply, StandIn, built, settings, wasm};
 
 /// Two builds of a plugin and of all it stands on.
 const BUILDING: Duration = Duration::from_secs(550);
@@ -245,25 +246,6 @@ async fn skopeo_copies_a_package_and_what_it_writes_is_read() -> Result<()> {
     // It leaves behind what is attached.
     assert_eq!((&shown["attached"], &shown["missing"]), (&json!([]), &json!(["readme"])));
     Ok(())
-}
-
-/// A registry's program, on a free port; `more` is added to its configuration, and to its part on HTTP.
-async fn registry(folder: &Path, more: &str, http: &str) -> Result<(tokio::process::Child, String)> {
-    // It tells nobody which port it took, so it gets one that was free a moment ago.
-    let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-    let config = folder.join("registry.yml");
-    let storage = folder.join("registry");
-    let text = format!(
-        "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {storage:?}}}}}\nhttp: {{addr: \"{address}\"{http}}}\n{more}"
-    );
-    std::fs::write(&config, text)?;
-    let mut command = tokio::process::Command::new("docker-registry");
-    command.arg("serve").arg(config).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    let child = command
-        .spawn()
-        .context("there is no `docker-registry`; run `cargo xtask test`, which installs it")?;
-    until("the registry listens", async || Ok(tokio::net::TcpStream::connect(&address).await.ok())).await?;
-    Ok((child, address))
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use support::{Fixture, HTTP_REQUEST, KV_REQUEST, Sandbox, manifest};
 use waystation_runtime::artifact::Origin;
 use waystation_runtime::{
-    Bundle, Class, ContentDigest, Grants, LoadError, MANIFEST_SECTION, Settings, Status, embed_manifest,
+    Bundle, Carried, Class, ContentDigest, Grants, LoadError, MANIFEST_SECTION, Settings, Status,
+    embed_manifest,
 };
 
 fn parse(bytes: Vec<u8>) -> LoadError {
@@ -37,6 +38,18 @@ fn a_bundle_is_understood_without_running_it() {
     assert_eq!(class("wasi:cli/environment"), Some(Class::Baseline));
     assert_eq!(class("waystation:host/kv"), None, "what the world offers is no import until it is used");
     assert_eq!(ContentDigest::parse(&bundle.digest().to_string()), Some(bundle.digest()));
+}
+
+#[test]
+fn what_was_read_is_what_is_compiled() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let read = embed_manifest(&Fixture::default().component(), &manifest("")).unwrap();
+    std::fs::write(file.path(), &read).unwrap();
+    let carried = Carried::read(file.path()).unwrap();
+    // Between verification and loading somebody exchanges the file, and then takes it away.
+    std::fs::write(file.path(), b"another").unwrap();
+    drop(file);
+    assert_eq!(carried.bundle().unwrap().bytes(), read);
 }
 
 #[test]
