@@ -15,6 +15,7 @@ pub mod folder;
 pub mod host;
 pub mod names;
 pub mod patience;
+pub mod registry;
 pub mod settings;
 pub mod stand_in;
 pub mod wasm;

@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use waystation_tests::api::text;
-use waystation_tests::{Authority, Folder, Host, Ran, Reply, StandIn, built, settings, until, wasm};
+use waystation_tests::{Authority, Folder, Host, Ran, Reply, StandIn, built, registry, settings, wasm};
 
 /// Two builds of a plugin and of all it stands on.
 const BUILDING: Duration = Duration::from_secs(550);
@@ -247,31 +247,12 @@ async fn skopeo_copies_a_package_and_what_it_writes_is_read() -> Result<()> {
     Ok(())
 }
 
-/// A registry's program, on a free port; `more` is added to its configuration, and to its part on HTTP.
-async fn registry(folder: &Path, more: &str, http: &str) -> Result<(tokio::process::Child, String)> {
-    // It tells nobody which port it took, so it gets one that was free a moment ago.
-    let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-    let config = folder.join("registry.yml");
-    let storage = folder.join("registry");
-    let text = format!(
-        "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {storage:?}}}}}\nhttp: {{addr: \"{address}\"{http}}}\n{more}"
-    );
-    std::fs::write(&config, text)?;
-    let mut command = tokio::process::Command::new("docker-registry");
-    command.arg("serve").arg(config).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    let child = command
-        .spawn()
-        .context("there is no `docker-registry`; run `cargo xtask test`, which installs it")?;
-    until("the registry listens", async || Ok(tokio::net::TcpStream::connect(&address).await.ok())).await?;
-    Ok((child, address))
-}
-
 #[tokio::test]
 async fn a_package_is_pushed_to_a_registry_and_pulled_from_it() -> Result<()> {
     let folder = workshop()?;
     std::fs::write(folder.path().join("README.md"), "# http-json\n")?;
     let packed = pack(&folder, &["--readme", "README.md"]).await?;
-    let (_registry, address) = registry(folder.path(), "", "").await?;
+    let (_registry, address) = registry::start(folder.path(), "", "").await?;
     let name = format!("{address}/example/http-json");
     let pushed = folder.run(&["plugin", "push", PACKED, &name, "--plain-http", "--json"]).await?;
     ensure!(pushed.code == 0, "{pushed:?}");
@@ -313,7 +294,7 @@ async fn a_registry_behind_a_private_authority_and_a_password_is_spoken_to() -> 
     std::fs::write(at("bad"), "wrong horse\n")?;
     let tls = format!(", tls: {{certificate: {:?}, key: {:?}}}", at("cert.pem"), at("key.pem"));
     let auth = format!("auth: {{htpasswd: {{realm: here, path: {:?}}}}}\n", at("htpasswd"));
-    let (_registry, address) = registry(folder.path(), &auth, &tls).await?;
+    let (_registry, address) = registry::start(folder.path(), &auth, &tls).await?;
     let port = address.rsplit(':').next().context("no port")?;
     let name = format!("localhost:{port}/example/http-json:1");
     let push = ["plugin", "push", PACKED, &name, "--json"];
