@@ -73,6 +73,67 @@ async fn a_plugin_is_published_and_comes_back_as_it_was_signed() -> Result<()> {
     Ok(())
 }
 
+/// A registry that takes everything, and gives this package whatever was pushed.
+async fn liar(gives: &Package) -> Result<String> {
+    use axum::http::{Method, StatusCode, Uri};
+
+    let layout = gives.to_layout();
+    let blobs: Vec<_> =
+        layout.blobs().iter().map(|(digest, blob)| (digest.to_string(), blob.clone())).collect();
+    let mut referrers = layout.index().clone();
+    referrers.manifests.retain(|listed| listed.digest != gives.digest());
+    let (manifest, referrers) = (gives.manifest().clone(), serde_json::to_vec(&referrers)?);
+    let answer = move |method: Method, uri: Uri| {
+        let (path, writes) = (uri.path(), !matches!(method, Method::GET | Method::HEAD));
+        let blob = blobs.iter().find(|(digest, _)| path.ends_with(digest.as_str()));
+        let reply = match blob {
+            _ if writes => (StatusCode::CREATED, Vec::new()),
+            // Whatever is about to be pushed is said to be there.
+            _ if method == Method::HEAD => (StatusCode::OK, Vec::new()),
+            _ if path.contains("/referrers/") => (StatusCode::OK, referrers.clone()),
+            Some((_, blob)) => (StatusCode::OK, blob.to_vec()),
+            None if path.ends_with("/manifests/1.2.0") => (StatusCode::OK, manifest.to_vec()),
+            None => (StatusCode::NOT_FOUND, Vec::new()),
+        };
+        async move { reply }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?.to_string();
+    let serving = axum::serve(listener, axum::Router::new().fallback(answer));
+    tokio::spawn(async move { serving.await });
+    Ok(address)
+}
+
+#[tokio::test]
+async fn a_registry_that_gives_something_else_is_found_out() -> Result<()> {
+    let (folder, package) = folder().await?;
+    let other =
+        "name = \"acme/tool\"\nversion = \"1.2.0\"\nkind = \"update-source@0.1\"\nsummary = \"Other\"\n";
+    let escaped: String = other.bytes().map(|b| format!("\\{b:02x}")).collect();
+    let component = wat::parse_str(format!("(component (@custom \"waystation:manifest\" \"{escaped}\"))"))?;
+    let other = PackageWriter::new(component, &Limits::DEFAULT)?.finish()?;
+    // The plugin without its signature, and another one.
+    for gives in [&package, &other] {
+        let name = format!("{}/acme/tool", liar(gives).await?);
+        let ran = folder
+            .run(&[
+                "--json",
+                "plugin",
+                "publish",
+                &name,
+                "bare.plugin.tar",
+                "--plain-http",
+                "--key",
+                "signing.key",
+                "--timestamp-authority",
+                "timestamps.key",
+            ])
+            .await?;
+        assert_eq!((ran.code, code(&ran).as_str()), (1, "published-differs"), "{ran:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_is_signed_is_handed_to_other_tools() -> Result<()> {
     let (folder, package) = folder().await?;
