@@ -28,7 +28,10 @@ fn entry(authority: &Authority) -> Result<Value, SignError> {
     let chain = authority.chain()?;
     let certificates: Vec<_> = chain.iter().map(|der| json!({ "rawBytes": STANDARD.encode(der) })).collect();
     let since = authority.since().map(|since| since.to_string());
+    // Some readers want to know who it is.
     Ok(json!({
+        "subject": { "organization": "", "commonName": authority.name() },
+        "uri": "",
         "certChain": { "certificates": certificates },
         "validFor": { "start": since },
     }))

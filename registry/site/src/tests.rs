@@ -46,6 +46,7 @@ fn what_a_site_signs_it_believes() {
     let site = made("acme");
     let key = Key::from_pem(&site.key, None).unwrap();
     let authority = Authority::from_pem(&site.authority, None).unwrap();
+    assert!(site.root.contains("\"commonName\": \"acme timestamps\""), "{}", site.root);
     let mut ours = package("acme/tool");
     assert_eq!(state(&ours, &site.policy, &site, None).0, State::Unsigned);
     sign(&mut ours, &key, &authority, Timestamp::now());

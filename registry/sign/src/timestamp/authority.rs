@@ -12,7 +12,7 @@ use x509_cert::der::{Decode as _, Encode as _};
 use x509_cert::ext::pkix::ExtendedKeyUsage;
 use x509_tsp::{Accuracy, TimeStampReq, TspVersion, TstInfo};
 
-use super::certificate::{self, TIME_STAMPING};
+use super::certificate::{self, COMMON_NAME, TIME_STAMPING};
 use super::token::{answer, signed};
 use super::{Query, SHA256, Stamp, random_number, unencodable};
 use crate::Signer as _;
@@ -101,6 +101,16 @@ impl Authority {
     /// `not-encodable`.
     pub fn chain(&self) -> Result<Vec<Vec<u8>>, SignError> {
         self.chain.iter().map(|certificate| certificate.to_der().map_err(unencodable)).collect()
+    }
+
+    /// The name in its certificate; empty where there is none.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let names =
+            self.chain.first().map(|leaf| leaf.tbs_certificate.subject.0.as_slice()).unwrap_or_default();
+        let mut parts = names.iter().flat_map(|name| name.0.iter());
+        let common = parts.find(|part| part.oid == COMMON_NAME);
+        common.map(|part| String::from_utf8_lossy(part.value.value()).into_owned()).unwrap_or_default()
     }
 
     /// When its certificate begins to be good.

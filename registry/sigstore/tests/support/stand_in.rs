@@ -125,6 +125,7 @@ impl StandIn {
         let chain = self.state.clock.chain().unwrap();
         let certificates: Vec<_> = chain.iter().map(|der| json!({ "rawBytes": lab::b64(der) })).collect();
         root["timestampAuthorities"].as_array_mut().unwrap().push(json!({
+            "subject": { "organization": "lab", "commonName": self.state.clock.name() },
             "certChain": { "certificates": certificates },
             "validFor": { "start": self.state.clock.since().unwrap() },
         }));
@@ -254,7 +255,11 @@ async fn first(State(state): State<Arc<Inner>>, body: Bytes) -> Response {
     }
     let der = certificate(&proposed["verifiers"][0]);
     let payload = lab::unb64(&envelope["payload"]);
-    let body = lab::body(Log::V1, true, &[], &payload, &signature, ("CERTIFICATE", &der));
+    let mut body = lab::body(Log::V1, true, &[], &payload, &signature, ("CERTIFICATE", &der));
+    // In the same PEM as it came.
+    body["spec"]["signatures"][0]["verifier"] = proposed["verifiers"][0].clone();
+    body["spec"]["envelopeHash"]["value"] =
+        hex::encode(lab::sha256(proposed["envelope"].as_str().unwrap().as_bytes())).into();
     let entry = lab::entry(Log::V1, &body, &[], Timestamp::now().as_second());
     let hex = |value: &Value| hex::encode(lab::unb64(value));
     let number = |value: &Value| value.as_str().unwrap().parse::<u64>().unwrap();

@@ -68,7 +68,9 @@ fn certificate(
     times: (i64, i64),
     extensions: &[Vec<u8>],
 ) -> Vec<u8> {
-    let tbs = tbs(serial, issuer.0, (subject.0, &spki(subject.1)), times, extensions);
+    let key = spki(subject.1);
+    let named = [extension("2.5.29.14", false, &octets(&key_id(&key))), issued_by(issuer.1)];
+    let tbs = tbs(serial, issuer.0, (subject.0, &key), times, &[extensions, &named].concat());
     sequence(&[&tbs, &sequence(&[&oid(ECDSA_SHA256)]), &bits(&sign(issuer.1, &tbs))])
 }
 
@@ -96,6 +98,16 @@ fn tbs(
 pub fn extension(id: &str, critical: bool, value: &[u8]) -> Vec<u8> {
     let critical: &[u8] = if critical { &[0x01, 0x01, 0xff] } else { &[] };
     sequence(&[&oid(id), critical, &octets(value)])
+}
+
+/// What certificates call a key (RFC 7093, 2).
+fn key_id(spki: &[u8]) -> Vec<u8> {
+    sha256(spki)[..20].to_vec()
+}
+
+/// Which key issued a certificate.
+fn issued_by(seed: u8) -> Vec<u8> {
+    extension("2.5.29.35", false, &sequence(&[&tagged(0x80, &[&key_id(&spki(seed))])]))
 }
 
 fn authority() -> Vec<Vec<u8>> {
@@ -260,7 +272,8 @@ fn second_id() -> [u8; 32] {
 
 /// A signing certificate.
 pub fn leaf(make: &Make) -> Vec<u8> {
-    let mut extensions = vec![extension("2.5.29.15", true, &[0x03, 0x02, 0x07, 0x80])];
+    let mut extensions =
+        vec![extension("2.5.29.15", true, &[0x03, 0x02, 0x07, 0x80]), issued_by(INTERMEDIATE)];
     if make.code_signing {
         extensions.push(extension("2.5.29.37", false, &sequence(&[&oid("1.3.6.1.5.5.7.3.3")])));
     }

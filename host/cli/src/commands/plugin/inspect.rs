@@ -19,8 +19,7 @@ pub(super) fn run(
     manifest_out: Option<&Path>,
     signatures_out: Option<&Path>,
 ) -> Outcome {
-    let (bundle, package) = read(file)?;
-    extract(file, package.as_ref(), manifest_out, signatures_out)?;
+    let (bundle, package) = read(file, |package| extract(file, package, manifest_out, signatures_out))?;
     let manifest = bundle.manifest();
     let mut attached: Vec<_> = package.iter().flat_map(Package::attachments).collect();
     attached.sort_by_key(|one| (one.kind(), one.digest()));
@@ -128,8 +127,12 @@ fn extract(
     Ok(())
 }
 
-/// The component of a file, and the package that carries it if one does.
-fn read(file: &Path) -> Result<(Bundle, Option<Package>), Failure> {
+/// The component of a file, and the package that carries it if one does. What is asked of the package is done although
+/// no host would load its component.
+fn read(
+    file: &Path,
+    packaged: impl FnOnce(Option<&Package>) -> Outcome,
+) -> Result<(Bundle, Option<Package>), Failure> {
     let refused = |e: LoadError| Failure::new(Exit::Failed, e.to_string()).code(e.code());
     let mut bytes = Vec::new();
     let limits = Limits::DEFAULT;
@@ -139,8 +142,10 @@ fn read(file: &Path) -> Result<(Bundle, Option<Package>), Failure> {
         refused(LoadError::Unreadable { path, message })
     })?;
     if !is_archive(&bytes) {
+        packaged(None)?;
         return Ok((Bundle::parse(bytes).map_err(refused)?, None));
     }
     let package = Package::parse(bytes, &limits).map_err(|e| refused(e.into()))?;
+    packaged(Some(&package))?;
     Ok((Bundle::from_package(&package).map_err(refused)?, Some(package)))
 }
