@@ -23,6 +23,9 @@ mod engine;
 mod entry;
 mod error;
 mod files;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod index;
 mod keys;
 mod limits;
