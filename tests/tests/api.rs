@@ -18,6 +18,8 @@ const ROUTES: [(&str, &str, &str); 24] = [
     ("POST", "/api/v1/checks", "/api/v1/checks"),
     ("GET", "/api/v1/plugins", "/api/v1/plugins"),
     ("GET", "/api/v1/plugins/{name}", "/api/v1/plugins/x"),
+    ("GET", "/api/v1/trust", "/api/v1/trust"),
+    ("POST", "/api/v1/trust/refresh", "/api/v1/trust/refresh"),
     ("POST", "/api/v1/plugins/{name}/enable", "/api/v1/plugins/x/enable"),
     ("POST", "/api/v1/plugins/{name}/disable", "/api/v1/plugins/x/disable"),
     ("GET", "/api/v1/plugins/{name}/logs", "/api/v1/plugins/x/logs"),

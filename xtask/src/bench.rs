@@ -115,7 +115,8 @@ fn peers(layout: &Layout) -> Result<PathBuf> {
 
 /// The JavaScript client of Sigstore, and where it is.
 fn javascript(layout: &Layout) -> Result<PathBuf> {
-    const CLIENT: [&str; 3] = ["@sigstore/verify@4.1.3", "@sigstore/bundle@5.0.1", "@sigstore/protobuf-specs@0.5.2"];
+    const CLIENT: [&str; 3] =
+        ["@sigstore/verify@4.1.3", "@sigstore/bundle@5.0.1", "@sigstore/protobuf-specs@0.5.2"];
     let folder = layout.tools().join("sigstore-js");
     if !folder.join("node_modules/@sigstore/verify").is_dir() {
         say::step("bench", "installing the JavaScript client of Sigstore");
@@ -125,7 +126,13 @@ fn javascript(layout: &Layout) -> Result<PathBuf> {
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("package.json"), "{ \"private\": true }\n")?;
         let mut npm = std::process::Command::new("npm");
-        npm.current_dir(&folder).args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--save-exact"]);
+        npm.current_dir(&folder).args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--save-exact",
+        ]);
         proc::run(npm.args(CLIENT))?;
     }
     Ok(folder)

@@ -36,7 +36,7 @@ use crate::quarantine;
 use crate::routing;
 use crate::token::ApiToken;
 use crate::trust::{Admission, Refreshed};
-use crate::trust_watch::TrustWatch;
+use crate::trust_watch::{self, Watched};
 
 /// A host whose parts work together. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +49,7 @@ struct Inner {
     store: Store,
     plugins: Arc<Plugins>,
     admission: Arc<Admission>,
+    watched: tokio::sync::Mutex<Watched>,
     checker: Checker,
     token: ApiToken,
     identity: Identity,
@@ -120,8 +121,20 @@ impl Host {
         work.spawn(tell(store.clone(), Arc::clone(&config), build, transitions, stop.clone()));
         declared::sync(&store, &config, &plugins).await?;
         let (wake, started) = (Arc::default(), Timestamp::now());
-        let inner =
-            Inner { config, store, plugins, admission, checker, token, identity, wake, started, stop, work };
+        let inner = Inner {
+            config,
+            store,
+            plugins,
+            admission,
+            watched: Default::default(),
+            checker,
+            token,
+            identity,
+            wake,
+            started,
+            stop,
+            work,
+        };
         let host = Self { inner: Arc::new(inner) };
         for plugin in host.plugins().all() {
             host.note_served(plugin.name()).await?;
@@ -153,8 +166,7 @@ impl Host {
             header_timeout: config.server.header_timeout.duration(),
             connections: config.server.max_connections as usize,
         };
-        let watch = TrustWatch::new(self.clone(), config.trust.recheck.duration());
-        work.spawn(watch.run(stop.clone()));
+        work.spawn(trust_watch::run(self.clone(), config.trust.recheck.duration(), stop.clone()));
         work.spawn(listener::serve(listener, api::router(self.clone()), bounds, stop.clone()));
         tracing::info!(%address, "host serves");
         Ok(address)
@@ -264,6 +276,18 @@ impl Host {
     /// Those of the database.
     pub(crate) async fn refresh_trust(&self) -> Result<Refreshed, StoreError> {
         refresh(self.store(), &self.inner.admission).await
+    }
+
+    /// Reads again who is trusted, at once: what may not run any more is stopped when this returns.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn look_at_trust(&self) -> Result<(), StoreError> {
+        trust_watch::look(self).await
+    }
+
+    pub(crate) fn watched(&self) -> &tokio::sync::Mutex<Watched> {
+        &self.inner.watched
     }
 
     /// What lets plugins in.

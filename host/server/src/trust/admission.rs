@@ -146,6 +146,19 @@ impl Admission {
         self.seen.fetch_max(number, Ordering::Relaxed);
     }
 
+    /// The last policy that could be used, and why there is no newer one.
+    #[must_use]
+    pub fn current(&self) -> (Option<Arc<Trust>>, Option<Arc<TrustUnusable>>) {
+        let current = self.current.read();
+        (current.trust.clone(), current.unusable.clone())
+    }
+
+    /// Folders whose plugins run without signatures.
+    #[must_use]
+    pub fn dev_folders(&self) -> &[PathBuf] {
+        &self.settings.dev
+    }
+
     /// When the list of revocations that counts runs out.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
