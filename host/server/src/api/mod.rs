@@ -16,7 +16,6 @@ mod openapi;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod plugins;
 mod problem;
-#[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod trust;
 pub mod views;
 
