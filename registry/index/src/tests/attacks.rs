@@ -198,6 +198,14 @@ async fn one_key_does_not_count_twice() {
         let opened = Index::open(Vec::new(), twice, None, &LIMITS);
         assert_eq!(opened.unwrap_err().code(), "index-keys");
     }
+    // One key, but not under its own name.
+    let mut root: Value = lab.served().json("metadata/1.root.json")["signed"].take();
+    let id = crate::keys::id_of(a.public()).unwrap();
+    let object = root["keys"].as_object_mut().unwrap().remove(&id).unwrap();
+    root["keys"]["0".repeat(64)] = object;
+    root["roles"]["targets"] = json!({ "keyids": ["0".repeat(64)], "threshold": 1 });
+    let named = Index::open(Vec::new(), sign(&root, &[&lab.root]), None, &LIMITS).unwrap_err();
+    assert!(named.code() == "index-keys" && named.to_string().contains("not the identifier"), "{named}");
     // Under a second name that is its own, for it is written in another way.
     let mut root: Value = lab.served().json("metadata/1.root.json")["signed"].take();
     let id = crate::keys::id_of(a.public()).unwrap();
