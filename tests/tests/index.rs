@@ -221,6 +221,9 @@ async fn several_holders_sign_one_after_the_other() -> Result<()> {
     assert_eq!(done["published"]["acme"]["version"], 1);
     let waiting = lab.add("tool-1.1.0.plugin.tar").await?;
     assert_eq!((&waiting["published"], text(&waiting["waiting"][0], "role")), (&Value::Null, "acme"));
+    let pending = lab.good("registry index pending index").await?;
+    let added = format!("acme/tool 1.1.0 {}", plugin("acme/tool", "1.1.0")?.digest());
+    assert_eq!(pending["pending"][0]["added"], serde_json::json!([added]));
     let all = format!("registry index sign index {command} --key online.pem");
     assert_eq!(lab.good(&all).await?["published"]["acme"]["version"], 2);
     let report = lab.good("registry index check index").await?;

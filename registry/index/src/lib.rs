@@ -51,4 +51,4 @@ pub use limits::Limits;
 pub use names::is_served;
 pub use site::{Found, Imported, Included, Mirrored, Place, Report, Which, check, import};
 pub use source::{Fetch, Folder, Web};
-pub use write::{Change, Holders, Keys, Outcome, Publisher, Validity, Waiting, With};
+pub use write::{Change, Holders, Keys, Outcome, Pending, Publisher, Validity, Waiting, With};
