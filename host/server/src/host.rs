@@ -35,7 +35,7 @@ use crate::plugins::{Loading, Plugins};
 use crate::quarantine;
 use crate::routing;
 use crate::token::ApiToken;
-use crate::trust::{Admission, Refreshed};
+use crate::trust::Admission;
 use crate::trust_watch::{self, Watched};
 
 /// A host whose parts work together. Cheap to clone.
@@ -121,12 +121,13 @@ impl Host {
         work.spawn(tell(store.clone(), Arc::clone(&config), build, transitions, stop.clone()));
         declared::sync(&store, &config, &plugins).await?;
         let (wake, started) = (Arc::default(), Timestamp::now());
+        let watched = Watched::new(admission.current().0).into();
         let inner = Inner {
             config,
             store,
             plugins,
             admission,
-            watched: Default::default(),
+            watched,
             checker,
             token,
             identity,
@@ -274,7 +275,7 @@ impl Host {
     ///
     /// # Errors
     /// Those of the database.
-    pub(crate) async fn refresh_trust(&self) -> Result<Refreshed, StoreError> {
+    pub(crate) async fn refresh_trust(&self) -> Result<(), StoreError> {
         refresh(self.store(), &self.inner.admission).await
     }
 
@@ -344,13 +345,12 @@ impl Host {
 const SEEN: &str = "revocations";
 
 /// Reads again who is trusted; the number of the list of revocations is kept for every host and restart.
-async fn refresh(store: &Store, admission: &Arc<Admission>) -> Result<Refreshed, StoreError> {
+async fn refresh(store: &Store, admission: &Arc<Admission>) -> Result<(), StoreError> {
     let reading = Arc::clone(admission);
-    let refreshed = tokio::task::spawn_blocking(move || reading.refresh(Timestamp::now())).await;
-    let refreshed = refreshed.map_err(|e| StoreError::Refused { why: e.to_string() })?;
-    let number = refreshed.number.unwrap_or_default();
-    admission.saw(store.raise(SEEN, number).await?);
-    Ok(refreshed)
+    let read = tokio::task::spawn_blocking(move || reading.refresh(Timestamp::now())).await;
+    read.map_err(|e| StoreError::Refused { why: e.to_string() })?;
+    admission.saw(store.raise(SEEN, admission.seen()).await?);
+    Ok(())
 }
 
 pub(crate) fn engine(config: &Config) -> EngineConfig {

@@ -1,6 +1,7 @@
 //! Who is trusted can change while plugins run: what was withdrawn stops within the interval, and what was stopped for
 //! want of a current list comes back with it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,7 +11,7 @@ use waystation_core::event::{EventType, NewEvent, Severity};
 use waystation_store::StoreError;
 
 use crate::host::Host;
-use crate::trust::Refreshed;
+use crate::trust::{Trust, TrustUnusable};
 
 /// Signatures and roots age, too: everything is judged again this often although no file changed.
 const AGEING: Duration = Duration::from_secs(600);
@@ -20,13 +21,16 @@ const AGEING: Duration = Duration::from_secs(600);
 pub(crate) struct Watched {
     /// When the plugins were judged last.
     judged: Timestamp,
+    /// By which policy. It may have been read by others since, such as whoever enabled a plugin.
+    by: Option<Arc<Trust>>,
     /// What was last told of the policy.
     told: Option<String>,
 }
 
-impl Default for Watched {
-    fn default() -> Self {
-        Self { judged: Timestamp::now(), told: None }
+impl Watched {
+    /// The plugins were loaded just now, by this policy.
+    pub(crate) fn new(by: Option<Arc<Trust>>) -> Self {
+        Self { judged: Timestamp::now(), by, told: None }
     }
 }
 
@@ -45,18 +49,23 @@ pub(crate) async fn run(host: Host, every: Duration, stop: CancellationToken) {
 /// Those of the database.
 pub(crate) async fn look(host: &Host) -> Result<(), StoreError> {
     let mut watched = host.watched().lock().await;
-    let refreshed = host.refresh_trust().await?;
-    tell(host, &mut watched, &refreshed).await?;
+    host.refresh_trust().await?;
+    let (trust, unusable) = host.admission().current();
+    tell(host, &mut watched, unusable.as_deref()).await?;
     let now = Timestamp::now();
+    let changed = match (&watched.by, &trust) {
+        (Some(before), Some(trust)) => !before.is_same(trust),
+        (before, trust) => before.is_some() != trust.is_some(),
+    };
     let ran_out = host.admission().expires_at().is_some_and(|end| watched.judged < end && end <= now);
     let aged = now.duration_since(watched.judged).unsigned_abs() >= AGEING;
-    if !(refreshed.changed || ran_out || aged) {
+    if !(changed || ran_out || aged) {
         return Ok(());
     }
     let plugins = host.clone();
     let judged = tokio::task::spawn_blocking(move || plugins.plugins().judge_again(now)).await;
     let refused = judged.map_err(|e| StoreError::Refused { why: e.to_string() })?;
-    watched.judged = now;
+    (watched.judged, watched.by) = (now, trust);
     for (name, error) in refused {
         tracing::error!(plugin = name, code = error.code(), %error, "plugin was taken out of service");
         let data = json!({ "code": error.code(), "message": error.to_string() });
@@ -73,8 +82,12 @@ pub(crate) async fn look(host: &Host) -> Result<(), StoreError> {
 
 /// Tells once when the policy cannot be used, and when it can be used again. A host whose plugins all lie in dev folders
 /// needs none.
-async fn tell(host: &Host, watched: &mut Watched, refreshed: &Refreshed) -> Result<(), StoreError> {
-    let problem = refreshed.unusable.as_ref().map(|e| (e.code(), e.to_string()));
+async fn tell(
+    host: &Host,
+    watched: &mut Watched,
+    unusable: Option<&TrustUnusable>,
+) -> Result<(), StoreError> {
+    let problem = unusable.map(|e| (e.code(), e.to_string()));
     let said = problem.as_ref().map(|(_, message)| message.clone());
     if said == watched.told || !host.plugins().needs_trust() {
         return Ok(());
