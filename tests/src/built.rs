@@ -4,12 +4,36 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
+/// The folder of the plugins of this repository.
+///
+/// # Errors
+/// When it is not known.
+pub fn plugins() -> Result<PathBuf> {
+    from_environment("WAYSTATION_PLUGINS_DIR").map(PathBuf::from)
+}
+
+/// The folder of the plugins as operators get them: signed, in an index, with the policy that trusts them.
+///
+/// # Errors
+/// When it is not known.
+pub fn supply() -> Result<PathBuf> {
+    from_environment("WAYSTATION_SUPPLY_DIR").map(PathBuf::from)
+}
+
+/// The folder of the plugins that only the tests use.
+///
+/// # Errors
+/// When it is not known.
+pub fn fixtures() -> Result<PathBuf> {
+    from_environment("WAYSTATION_FIXTURES_DIR").map(PathBuf::from)
+}
+
 /// A plugin of this repository, by the last part of its name.
 ///
 /// # Errors
 /// When it was not built.
 pub fn plugin(name: &str) -> Result<PathBuf> {
-    component("WAYSTATION_PLUGINS_DIR", name)
+    component(&plugins()?, name)
 }
 
 /// A plugin that only the tests use.
@@ -17,12 +41,11 @@ pub fn plugin(name: &str) -> Result<PathBuf> {
 /// # Errors
 /// When it was not built.
 pub fn fixture(name: &str) -> Result<PathBuf> {
-    component("WAYSTATION_FIXTURES_DIR", name)
+    component(&fixtures()?, name)
 }
 
-fn component(variable: &str, name: &str) -> Result<PathBuf> {
-    let folder = from_environment(variable)?;
-    let file = Path::new(&folder).join(format!("{name}.wasm"));
+fn component(folder: &Path, name: &str) -> Result<PathBuf> {
+    let file = folder.join(format!("{name}.wasm"));
     if !file.is_file() {
         bail!("{} was not built; run `cargo xtask test`, which builds it", file.display());
     }

@@ -59,12 +59,17 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Writes another configuration.
+    /// Writes another configuration. Where it says nothing of trust, what was built for the tests and what lies in
+    /// this folder runs as it is.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, text: &str) -> Result<()> {
-        Ok(std::fs::write(self.config(), text)?)
+        let trust = match text.contains("[plugins.") && !text.contains("[trust]") {
+            true => settings::dev_folders()?,
+            false => String::new(),
+        };
+        Ok(std::fs::write(self.config(), format!("{text}{trust}"))?)
     }
 
     /// Sets a variable for every command that runs here.

@@ -21,6 +21,15 @@ allow_private_addresses = true
 jitter = "0s"
 "#;
 
+/// `[trust]` that lets run, without signatures, what was built for the tests and what lies beside the configuration.
+///
+/// # Errors
+/// When it is not known where things were built.
+pub fn dev_folders() -> Result<String> {
+    let folders = [built::plugins()?, built::fixtures()?, ".".into()];
+    Ok(format!("\n[trust]\ndev = {folders:?}\n"))
+}
+
 /// `[plugins.documents]`: the plugin `http-json`, granted these origins on loopback.
 ///
 /// # Errors

@@ -83,8 +83,8 @@ async fn every_command_answers_in_json() -> Result<()> {
         .lines()
         .filter_map(|line| Some(text(&serde_json::from_str::<Value>(line).ok()?, "type").to_owned()))
         .collect();
-    assert_eq!(kinds.first().map(String::as_str), Some("item.added"), "{kinds:?}");
-    assert!(kinds.iter().any(|kind| kind == "item.outdated"), "{kinds:?}");
+    assert_eq!(kinds.first().map(String::as_str), Some("plugin.installed"), "{kinds:?}");
+    assert!(["item.added", "item.outdated"].iter().all(|kind| kinds.iter().any(|k| k == kind)), "{kinds:?}");
 
     let shown = folder.run(&["item", "show", "tool"]).await?;
     for part in ["policy      newest release", "this-host", "manual", "outdated (minor)"] {
@@ -288,8 +288,7 @@ async fn up_watches_what_a_package_client_installed_from_its_own_registry() -> R
     std::fs::remove_file(folder.config())?;
     let path = npm(&folder, &site.origin())?;
     let folder = folder.env("PATH", &path);
-    let plugins = built::plugin("npm")?;
-    let plugins = plugins.parent().context("no folder")?.display().to_string();
+    let plugins = built::supply()?.display().to_string();
     let up = ["up", "--plugins", &plugins, "--data", "data", "--listen", "127.0.0.1:0", "--once"];
     let ran = folder.run(&[&up[..], &["--json"]].concat()).await?;
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -314,6 +313,9 @@ async fn up_watches_what_a_package_client_installed_from_its_own_registry() -> R
     assert_eq!(text(&report["plugins"][0], "status"), "running", "{report:#}");
     // That a private address was opened is said.
     assert!(report["notes"].to_string().contains("127.0.0.1"), "{report:#}");
+    // It came the way of every plugin: from the index, signed, and decided on.
+    let trust = &report["plugins"][0]["serving"]["trust"];
+    assert_eq!(text(trust, "state"), "verified", "{report:#}");
     // Again, and for a person: the same items, and exit code 0.
     let again = folder.run(&up).await?;
     assert_eq!(again.code, 0, "{again:?}");

@@ -57,6 +57,11 @@ impl Layout {
         self.target.join("plugins")
     }
 
+    /// The same as operators get them: signed, in an index, with the policy that trusts them.
+    pub(crate) fn supply(&self) -> PathBuf {
+        self.target.join("supply")
+    }
+
     /// Sources of the tests' own plugins.
     pub(crate) fn fixtures(&self) -> PathBuf {
         self.root.join("tests/fixtures")

@@ -18,6 +18,7 @@ mod plugins;
 mod postgres;
 mod proc;
 mod say;
+mod supply;
 mod test;
 mod tools;
 mod up;

@@ -21,6 +21,10 @@ pub(crate) struct Plugin {
     pub(crate) kind: String,
     /// Of the file, in bytes.
     pub(crate) size: u64,
+    /// The component, manifest inside.
+    pub(crate) file: PathBuf,
+    /// Its `plugin.toml`.
+    pub(crate) manifest: PathBuf,
 }
 
 /// What this step reads of `plugin.toml`; the host checks all of it.
@@ -74,9 +78,10 @@ pub(crate) fn embed(component: &[u8], manifest: &Path, out: &Path) -> Result<(St
     let file = file_name(&name)?;
     let binary = wasm::with_manifest(component, &text)
         .with_context(|| format!("could not put {} into its component", manifest.display()))?;
-    write_changed(&out.join(&file), &binary)?;
+    let written = out.join(&file);
+    write_changed(&written, &binary)?;
     let size = u64::try_from(binary.len()).unwrap_or(u64::MAX);
-    Ok((file, Plugin { name, kind, size }))
+    Ok((file, Plugin { name, kind, size, file: written, manifest: manifest.to_owned() }))
 }
 
 /// Copies a component or module that has no manifest, as `<package>.wasm`.

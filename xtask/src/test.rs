@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::layout::Layout;
 use crate::postgres::Postgres;
-use crate::{cargo, fixtures, interrupt, plugins, say, tools, up, wasm};
+use crate::{cargo, fixtures, interrupt, plugins, say, supply, tools, up, wasm};
 
 /// Runs the host's tests, the plugins' and the template's own (natively), and the examples in the docs.
 ///
@@ -15,9 +15,10 @@ use crate::{cargo, fixtures, interrupt, plugins, say, tools, up, wasm};
 pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
     let since = Instant::now();
     let toolchain = wasm::ensure(layout, wasm::Choice::Auto)?;
-    plugins::build(layout, &toolchain)?;
+    let plugins = plugins::build(layout, &toolchain)?;
     fixtures::build(layout, &toolchain)?;
     let binary = up::host(layout)?;
+    supply::build(layout, &binary, &plugins)?;
     tools::cargo_tool(layout, "nextest")?;
     for package in ["skopeo", "docker-registry"] {
         if crate::proc::on_path(package).is_none() {
@@ -45,6 +46,7 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
         say::step("test", name);
         command.env("WAYSTATION_PLUGINS_DIR", layout.plugins_out());
         command.env("WAYSTATION_FIXTURES_DIR", layout.fixtures_out());
+        command.env("WAYSTATION_SUPPLY_DIR", layout.supply());
         command.env("WAYSTATION_BIN", &binary);
         command.env("WAYSTATION_TEST_RUST", wasm::environment(layout, &toolchain));
         command.env("WAYSTATION_TEST_POSTGRES", postgres.url());

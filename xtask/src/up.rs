@@ -1,4 +1,4 @@
-//! `cargo xtask up`: plugins, host, run.
+//! `cargo xtask up`: plugins, host, signatures, run.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -7,14 +7,15 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use crate::layout::Layout;
-use crate::{cargo, plugins, say, wasm};
+use crate::{cargo, plugins, say, supply, wasm};
 
 /// Builds, then becomes `waystation up`: signals, stdio and the exit status are its own.
 pub(crate) fn run(layout: &Layout, args: &[String]) -> Result<()> {
-    plugins::build(layout, &wasm::ensure(layout, wasm::Choice::Auto)?)?;
+    let plugins = plugins::build(layout, &wasm::ensure(layout, wasm::Choice::Auto)?)?;
     let program = host(layout)?;
+    supply::build(layout, &program, &plugins)?;
     say::step("up", "waystation up");
-    let error = Command::new(&program).arg("up").arg("--plugins").arg(layout.plugins_out()).args(args).exec();
+    let error = Command::new(&program).arg("up").arg("--plugins").arg(layout.supply()).args(args).exec();
     Err(error).with_context(|| format!("could not start {}", program.display()))
 }
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod registry;
 pub(crate) mod sign;
 
 use std::net::SocketAddr;
@@ -7,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use url::Url;
+
+pub(crate) use registry::{IndexAccess, IndexCommand, Registry, Roles, SignWith};
 
 /// A self-hosted control plane for fleets: everything that touches the outside
 /// world is a sandboxed plugin.
@@ -79,6 +82,9 @@ pub(crate) enum Command {
     /// Keys to sign with
     #[command(subcommand)]
     Key(sign::Key),
+    /// Indexes of plugins, and copies of them
+    #[command(subcommand)]
+    Registry(Registry),
     /// Look for what keeps a host from working
     Doctor,
     /// Print a completion script
@@ -90,7 +96,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Up {
-    /// The folder of plugins
+    /// The folder of plugins: index/, root.json and trust.toml
     #[arg(long, env = "WAYSTATION_PLUGINS", value_name = "DIR")]
     pub(crate) plugins: PathBuf,
     /// Check, print and exit
@@ -208,8 +214,26 @@ pub(crate) enum Plugin {
         /// Its name
         name: String,
     },
+    /// Look for plugins in an index
+    Search {
+        /// Words of names, kinds or descriptions [default: list all]
+        words: Vec<String>,
+        #[command(flatten)]
+        from: IndexAccess,
+    },
+    /// List the versions of a plugin in an index
+    Versions {
+        /// Its name, NAMESPACE/NAME
+        name: String,
+        #[command(flatten)]
+        from: IndexAccess,
+    },
     /// Make a plugin of a component, in whatever language it was written
     Pack(PluginPack),
+    /// Fetch and verify the plugins of the configuration, and write into the lock which versions were decided on
+    Sync(PluginSync),
+    /// Look for newer versions, and decide on them
+    Update(PluginUpdate),
     /// Sign a .plugin.tar; the signature goes into it
     Sign(Box<sign::PluginSign>),
     /// Build, sign and push a plugin, and hold what comes back from the registry against what was sent
@@ -239,6 +263,33 @@ pub(crate) enum Plugin {
         #[command(flatten)]
         registry: RegistryAccess,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginSync {
+    /// Names of plugins in the configuration [default: all]
+    pub(crate) plugins: Vec<String>,
+    /// Fetch exactly what the lock says, and decide on nothing
+    #[arg(long, conflicts_with = "approve")]
+    pub(crate) locked: bool,
+    /// Write nothing; fail where the lock is not what the configuration comes to
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Agree to a change that needs it: other signers, further requests, an older version; may be repeated
+    #[arg(long, value_name = "NAME@DIGEST")]
+    pub(crate) approve: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginUpdate {
+    /// Names of plugins in the configuration [default: all]
+    pub(crate) plugins: Vec<String>,
+    /// Only show what would change
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Agree to a change that needs it: other signers, further requests, an older version; may be repeated
+    #[arg(long, value_name = "NAME@DIGEST")]
+    pub(crate) approve: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -85,6 +85,7 @@ async fn run(cli: &Cli) -> exit::Outcome {
         Command::Verify(verify) => commands::verify::run(global, verify),
         Command::Trust(trust) => commands::trust::run(global, trust).await,
         Command::Key(key) => commands::key::run(global, key),
+        Command::Registry(registry) => commands::registry::run(global, registry).await,
         Command::Doctor => commands::doctor::run(global).await,
         Command::Completions { shell } => commands::completions::run(*shell),
     }

@@ -52,6 +52,16 @@ impl EventType {
     pub const CHECK_RECOVERED: Self = Self(Cow::Borrowed("check.recovered"));
     /// A plugin failed so often that it is kept from running for a while.
     pub const PLUGIN_QUARANTINED: Self = Self(Cow::Borrowed("plugin.quarantined"));
+    /// A plugin serves for the first time.
+    pub const PLUGIN_INSTALLED: Self = Self(Cow::Borrowed("plugin.installed"));
+    /// Another content serves under the name of a plugin.
+    pub const PLUGIN_UPGRADED: Self = Self(Cow::Borrowed("plugin.upgraded"));
+    /// What the configuration gives a plugin changed.
+    pub const PLUGIN_GRANTED: Self = Self(Cow::Borrowed("plugin.granted"));
+    /// A plugin that ran may not run any more.
+    pub const PLUGIN_REVOKED: Self = Self(Cow::Borrowed("plugin.revoked"));
+    /// The trust policy cannot be used, or can be used again.
+    pub const TRUST_STATE: Self = Self(Cow::Borrowed("trust.state"));
     /// A plugin changed its state: enabled, disabled, loaded, failed to load.
     pub const PLUGIN_STATE: Self = Self(Cow::Borrowed("plugin.state"));
     /// A message was given up on.
@@ -60,7 +70,7 @@ impl EventType {
     pub const CHANNEL_TEST: Self = Self(Cow::Borrowed("channel.test"));
 
     /// Each documented type.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::RELEASE_FOUND,
         Self::RELEASE_WITHDRAWN,
         Self::ITEM_OUTDATED,
@@ -72,6 +82,11 @@ impl EventType {
         Self::CHECK_RECOVERED,
         Self::PLUGIN_QUARANTINED,
         Self::PLUGIN_STATE,
+        Self::PLUGIN_INSTALLED,
+        Self::PLUGIN_UPGRADED,
+        Self::PLUGIN_GRANTED,
+        Self::PLUGIN_REVOKED,
+        Self::TRUST_STATE,
         Self::DELIVERY_DEAD,
         Self::CHANNEL_TEST,
     ];

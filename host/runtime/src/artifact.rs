@@ -26,8 +26,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use rustix::fs::{Mode, OFlags};
 use sha2::Sha256;
 use wasmtime::component::Component;
+use waystation_bundle::ContentDigest;
 
-use crate::bundle::{Bundle, Digest};
+use crate::bundle::Bundle;
 use crate::engine::Engine;
 use crate::error::{LoadError, RuntimeError};
 
@@ -100,16 +101,16 @@ impl ArtifactCache {
 
     /// Whether the cache has an entry for this digest; it may still not
     /// authenticate.
-    pub fn contains(&self, engine: &Engine, digest: Digest) -> bool {
+    pub fn contains(&self, engine: &Engine, digest: ContentDigest) -> bool {
         self.path(engine, digest).exists()
     }
 
-    fn path(&self, engine: &Engine, digest: Digest) -> PathBuf {
+    fn path(&self, engine: &Engine, digest: ContentDigest) -> PathBuf {
         let engine = hex::encode(&engine.fingerprint()[..8]);
         self.folder.join(format!("{}-{engine}.cwasm", digest.hex()))
     }
 
-    fn load(&self, engine: &Engine, digest: Digest, path: &Path) -> Option<Component> {
+    fn load(&self, engine: &Engine, digest: ContentDigest, path: &Path) -> Option<Component> {
         let mut memory = Vec::new();
         // The second is tried where a file without a name cannot be made, filled or mapped.
         let loaded = self
@@ -134,7 +135,13 @@ impl ArtifactCache {
     }
 
     /// Copies the code of an artifact; what was copied counts only if this succeeds.
-    fn copy(&self, engine: &Engine, digest: Digest, path: &Path, out: &mut impl Write) -> io::Result<()> {
+    fn copy(
+        &self,
+        engine: &Engine,
+        digest: ContentDigest,
+        path: &Path,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
         let invalid = |why| io::Error::new(ErrorKind::InvalidData, why);
         let mut file = File::open(path)?;
         let mut head = [0; MAGIC.len() + MAC_LEN];
@@ -157,7 +164,7 @@ impl ArtifactCache {
     fn save(
         &self,
         engine: &Engine,
-        digest: Digest,
+        digest: ContentDigest,
         component: &Component,
         path: &Path,
     ) -> Result<(), String> {
@@ -169,7 +176,7 @@ impl ArtifactCache {
     }
 
     /// What authenticates the code that follows.
-    fn mac(&self, engine: &Engine, digest: Digest) -> Option<Hmac<Sha256>> {
+    fn mac(&self, engine: &Engine, digest: ContentDigest) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
         mac.update(MAGIC);
         mac.update(digest.as_bytes());

@@ -3,14 +3,14 @@
 //! [`Package`]: another thing, in a crate of its own.
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use bytes::Bytes;
 use semver::Version;
-use sha2::{Digest as _, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
-use waystation_bundle::{Limits, Package, is_archive};
+use waystation_bundle::{ContentDigest, Limits, Package, is_archive};
 use wit_parser::decoding::DecodedWasm;
 use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
@@ -24,67 +24,16 @@ pub const MANIFEST_SECTION: &str = "waystation:manifest";
 /// The most bytes a component may have.
 pub const MAX_COMPONENT: u64 = 64 << 20;
 
-/// SHA-256 of a component's bytes; shown as `sha256:…`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Digest([u8; 32]);
-
-impl Digest {
-    /// The digest of these bytes.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-
-    /// Parses `sha256:` and 64 lower-case hex characters.
-    pub fn parse(text: &str) -> Option<Self> {
-        let hex = text.strip_prefix("sha256:")?;
-        let mut digest = [0; 32];
-        if hex.bytes().any(|b| b.is_ascii_uppercase()) {
-            return None;
-        }
-        hex::decode_to_slice(hex, &mut digest).ok()?;
-        Some(Self(digest))
-    }
-
-    /// The raw digest.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// 64 hex characters.
-    pub fn hex(&self) -> String {
-        hex::encode(self.0)
-    }
+/// A plugin as it lies in a file. Whether it may run, nobody has asked yet.
+#[derive(Debug)]
+pub enum Carried {
+    /// With all that is attached to it.
+    Package(Box<Package>),
+    /// The component alone, in its bytes.
+    Component(Bytes),
 }
 
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", self.hex())
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// A component that is whole, carries one good manifest, and exports what that
-/// manifest claims.
-#[derive(Debug, Clone)]
-pub struct Bundle {
-    bytes: Bytes,
-    digest: Digest,
-    /// That of the package that carried it.
-    content: Option<Digest>,
-    manifest: Manifest,
-    /// Raw interface names, sorted.
-    imports: Vec<Import>,
-    exports: Vec<String>,
-    /// The exact version of the world's package that it was built against.
-    generation: Version,
-}
-
-impl Bundle {
+impl Carried {
     /// Reads a file: a component, or the package (`.plugin.tar`) that carries one.
     ///
     /// # Errors
@@ -94,17 +43,49 @@ impl Bundle {
             path: path.display().to_string(),
             message: e.to_string(),
         };
-        let size = std::fs::metadata(path).map_err(unreadable)?.len();
-        if size > MAX_COMPONENT {
-            return Err(LoadError::TooLarge { size, limit: MAX_COMPONENT });
+        let file = File::open(path).map_err(unreadable)?;
+        let size = file.metadata().map_err(unreadable)?.len();
+        let mut bytes = Vec::with_capacity(usize::try_from(size.min(MAX_COMPONENT)).unwrap_or_default());
+        file.take(MAX_COMPONENT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_COMPONENT {
+            return Err(LoadError::TooLarge { size: size.max(bytes.len() as u64), limit: MAX_COMPONENT });
         }
-        let bytes = Bytes::from(std::fs::read(path).map_err(unreadable)?);
-        match is_archive(&bytes) {
-            true => Self::from_package(&Package::parse(bytes, &Limits::DEFAULT)?),
-            false => Self::parse(bytes),
-        }
+        let bytes = Bytes::from(bytes);
+        Ok(match is_archive(&bytes) {
+            true => Self::Package(Box::new(Package::parse(bytes, &Limits::DEFAULT)?)),
+            false => Self::Component(bytes),
+        })
     }
 
+    /// The component, checked as everything that is to run.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn bundle(&self) -> Result<Bundle, LoadError> {
+        match self {
+            Self::Package(package) => Bundle::from_package(package),
+            Self::Component(bytes) => Bundle::parse(bytes.clone()),
+        }
+    }
+}
+
+/// A component that is whole, carries one good manifest, and exports what that
+/// manifest claims.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    bytes: Bytes,
+    digest: ContentDigest,
+    /// That of the package that carried it.
+    content: Option<ContentDigest>,
+    manifest: Manifest,
+    /// Raw interface names, sorted.
+    imports: Vec<Import>,
+    exports: Vec<String>,
+    /// The exact version of the world's package that it was built against.
+    generation: Version,
+}
+
+impl Bundle {
     /// Takes the component of a package: the bytes that were held against its digest. Whether its signatures
     /// are enough is not asked here.
     ///
@@ -112,7 +93,7 @@ impl Bundle {
     /// See [`LoadError`].
     pub fn from_package(package: &Package) -> Result<Self, LoadError> {
         let bundle = Self::parse(package.component().bytes().clone())?;
-        Ok(Self { content: Some(Digest(*package.digest().as_bytes())), ..bundle })
+        Ok(Self { content: Some(package.digest()), ..bundle })
     }
 
     /// Takes a component apart, runs nothing.
@@ -146,7 +127,7 @@ impl Bundle {
         }
         match generation {
             Some(generation) if mismatches.is_empty() => Ok(Self {
-                digest: Digest::of(&bytes),
+                digest: ContentDigest::of(&bytes),
                 content: None,
                 bytes,
                 manifest,
@@ -164,12 +145,12 @@ impl Bundle {
     }
 
     /// Its digest.
-    pub fn digest(&self) -> Digest {
+    pub fn digest(&self) -> ContentDigest {
         self.digest
     }
 
     /// What it is known and pinned by: the content digest of the package that carried it, else its own digest.
-    pub fn content_digest(&self) -> Digest {
+    pub fn content_digest(&self) -> ContentDigest {
         self.content.unwrap_or(self.digest)
     }
 

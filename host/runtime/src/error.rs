@@ -78,6 +78,14 @@ pub enum LoadError {
     /// Neither world, generation, imports nor capabilities fit. All mismatches are listed.
     #[error("{}", mismatches(.0))]
     Mismatch(Vec<Mismatch>),
+    /// Those who decide whose plugins run did not admit it.
+    #[error("{message}")]
+    NotAdmitted {
+        /// The stable code of the reason.
+        code: &'static str,
+        /// Why, and what to do.
+        message: String,
+    },
     /// The digest is not the one that the operator pinned.
     #[error("digest is {actual}, but the configuration pins {pinned}")]
     DigestMismatch {
@@ -144,6 +152,7 @@ impl LoadError {
             Self::SeveralManifests(_) => "several-manifests",
             Self::Manifest(e) => e.code(),
             Self::Mismatch(list) => list.first().map_or("mismatch", Mismatch::code),
+            Self::NotAdmitted { code, .. } => code,
             Self::DigestMismatch { .. } => "digest-mismatch",
             Self::Compile(_) => "compile",
             Self::Link(_) => "link",

@@ -1,14 +1,14 @@
 //! What fuzzing calls: each function takes any bytes and panics where a promise of this crate is broken. It is
 //! part of tests and of `fuzz/` only.
 
-use crate::{Bundle, Digest, Manifest, embed_manifest};
+use crate::{Bundle, ContentDigest, Manifest, embed_manifest};
 
 /// A file that is said to be a plugin.
 pub fn bundle(data: &[u8]) {
     match Bundle::parse(data.to_vec()) {
         Ok(bundle) => {
-            assert_eq!((bundle.bytes(), bundle.digest()), (data, Digest::of(data)));
-            assert_eq!(Digest::parse(&bundle.digest().to_string()), Some(bundle.digest()));
+            assert_eq!((bundle.bytes(), bundle.digest()), (data, ContentDigest::of(data)));
+            assert_eq!(ContentDigest::parse(&bundle.digest().to_string()), Some(bundle.digest()));
         }
         Err(error) => assert!(!error.code().is_empty() && !error.to_string().is_empty()),
     }

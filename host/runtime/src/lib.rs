@@ -48,7 +48,7 @@ pub mod units;
 mod world;
 
 pub use abi::v0_1::types as host_types;
-pub use bundle::{Bundle, Digest, MANIFEST_SECTION, MAX_COMPONENT, embed_manifest};
+pub use bundle::{Bundle, Carried, MANIFEST_SECTION, MAX_COMPONENT, embed_manifest};
 pub use engine::{Engine, EngineConfig};
 pub use error::{LoadError, Mismatch, RuntimeError};
 pub use failure::{CallError, Cause, Failure, PluginError};
@@ -61,4 +61,5 @@ pub use plugin::{Observer, Plugin, Status, Transition};
 pub use runtime::Runtime;
 pub use schemas::Schemas;
 pub use state::{Services, State};
+pub use waystation_bundle::ContentDigest;
 pub use world::{Answer, Identity, World};

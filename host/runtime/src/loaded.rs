@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{PoolConcurrencyLimitError, Store};
+use waystation_bundle::ContentDigest;
 
 use crate::abi;
 use crate::artifact::{ArtifactCache, Origin};
-use crate::bundle::{Bundle, Digest};
+use crate::bundle::Bundle;
 use crate::cpu::{CpuExhausted, Metered};
 use crate::engine::Engine;
 use crate::error::{LoadError, Mismatch};
@@ -41,7 +42,7 @@ pub struct Settings {
     /// What it runs under.
     pub limits: Limits,
     /// The digest it must have.
-    pub pinned: Option<Digest>,
+    pub pinned: Option<ContentDigest>,
 }
 
 /// Everything that loading needs of the process.
@@ -58,7 +59,7 @@ pub struct Loaded<W: World> {
     context: Arc<Context>,
     traffic: Arc<Traffic>,
     metrics: Arc<Metrics>,
-    digest: Digest,
+    digest: ContentDigest,
     fingerprint: String,
     manifest: Manifest,
     imports: Vec<Import>,
@@ -223,7 +224,7 @@ impl<W: World> Loaded<W> {
     }
 
     /// What it is known by: see [`Bundle::content_digest`].
-    pub fn digest(&self) -> Digest {
+    pub fn digest(&self) -> ContentDigest {
         self.digest
     }
 

@@ -219,6 +219,17 @@ impl<W: World> Plugin<W> {
         self.announce();
     }
 
+    /// Writes into its log something that its operator should know.
+    pub fn warn(&self, message: impl Into<String>) {
+        self.journal.host(Level::Warn, message);
+    }
+
+    /// Takes it out of service because it may not run any more; calls in flight finish.
+    pub fn withdraw(&self, error: &LoadError) {
+        self.loaded.store(None);
+        self.reject(error);
+    }
+
     fn announce(&self) {
         self.changed.send_modify(|n| *n += 1);
     }

@@ -1,6 +1,6 @@
 //! The process-wide part: one engine, one cache, and the loading of plugins.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -71,12 +71,15 @@ impl Runtime {
         hex::encode(self.shared.engine.fingerprint().first_chunk::<8>().unwrap_or(&[0; 8]))
     }
 
-    /// Reads a bundle from its file.
+    /// Reads and judges files where that may block, when a place is free.
     ///
     /// # Errors
-    /// See [`LoadError`].
-    pub async fn read(&self, path: PathBuf) -> Result<Bundle, LoadError> {
-        self.work(move |_| Bundle::read(&path)).await?
+    /// Those of the work.
+    pub async fn at_desk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+    ) -> Result<T, LoadError> {
+        self.work(move |_| work()).await?
     }
 
     /// Does what blocks in a thread where that is allowed, when one is free.

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use support::{Fixture, HTTP_REQUEST, KV_REQUEST, Sandbox, manifest};
 use waystation_runtime::artifact::Origin;
 use waystation_runtime::{
-    Bundle, Class, Digest, Grants, LoadError, MANIFEST_SECTION, Settings, Status, embed_manifest,
+    Bundle, Carried, Class, ContentDigest, Grants, LoadError, MANIFEST_SECTION, Settings, Status,
+    embed_manifest,
 };
 
 fn parse(bytes: Vec<u8>) -> LoadError {
@@ -36,7 +37,19 @@ fn a_bundle_is_understood_without_running_it() {
     assert_eq!(class("waystation:host/log"), Some(Class::Free));
     assert_eq!(class("wasi:cli/environment"), Some(Class::Baseline));
     assert_eq!(class("waystation:host/kv"), None, "what the world offers is no import until it is used");
-    assert_eq!(Digest::parse(&bundle.digest().to_string()), Some(bundle.digest()));
+    assert_eq!(ContentDigest::parse(&bundle.digest().to_string()), Some(bundle.digest()));
+}
+
+#[test]
+fn what_was_read_is_what_is_compiled() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let read = embed_manifest(&Fixture::default().component(), &manifest("")).unwrap();
+    std::fs::write(file.path(), &read).unwrap();
+    let carried = Carried::read(file.path()).unwrap();
+    // Between verification and loading somebody exchanges the file, and then takes it away.
+    std::fs::write(file.path(), b"another").unwrap();
+    drop(file);
+    assert_eq!(carried.bundle().unwrap().bytes(), read);
 }
 
 #[test]
@@ -61,7 +74,7 @@ fn truncated_and_flipped_components_never_load_and_never_panic() {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x55;
         if let Ok(bundle) = Bundle::parse(bytes) {
-            assert_ne!(bundle.digest(), Digest::of(&whole), "another file is another digest");
+            assert_ne!(bundle.digest(), ContentDigest::of(&whole), "another file is another digest");
         }
     }
 }
@@ -179,7 +192,7 @@ async fn an_optional_request_is_denied_at_the_call() {
 #[tokio::test]
 async fn a_pinned_digest_is_kept() {
     let sandbox = Sandbox::new();
-    let pinned = Settings { pinned: Some(Digest::of(b"another")), ..Settings::default() };
+    let pinned = Settings { pinned: Some(ContentDigest::of(b"another")), ..Settings::default() };
     let error = sandbox.install(&Fixture::default(), pinned).await.unwrap_err();
     assert_eq!(error.code(), "digest-mismatch");
     let digest = Fixture::default().bundle().unwrap().digest();

@@ -16,7 +16,7 @@ use waystation_core::event::{EventType, NewEvent, Severity};
 use waystation_core::item::Item;
 use waystation_egress::{Roots, Screening, Shared};
 use waystation_runtime::breaker::BreakerConfig;
-use waystation_runtime::{EngineConfig, Runtime, Services, Transition};
+use waystation_runtime::{EngineConfig, LoadError, Runtime, Services, Transition};
 use waystation_store::{PluginRecord, Store, StoreError};
 
 use crate::api;
@@ -27,6 +27,7 @@ use crate::declared;
 use crate::deliver::Deliverer;
 use crate::error::StartError;
 use crate::fit;
+use crate::history;
 use crate::identity::Identity;
 use crate::kv::DatabaseKv;
 use crate::listener::{self, Bounds};
@@ -34,6 +35,8 @@ use crate::plugins::{Loading, Plugins};
 use crate::quarantine;
 use crate::routing;
 use crate::token::ApiToken;
+use crate::trust::{Admission, Refreshed};
+use crate::trust_watch::TrustWatch;
 
 /// A host whose parts work together. Cheap to clone.
 #[derive(Clone)]
@@ -45,6 +48,7 @@ struct Inner {
     config: Arc<Config>,
     store: Store,
     plugins: Arc<Plugins>,
+    admission: Arc<Admission>,
     checker: Checker,
     token: ApiToken,
     identity: Identity,
@@ -104,7 +108,10 @@ impl Host {
             }
             resting.extend(known.quarantine.map(|quarantine| (known.name.to_string(), quarantine)));
         }
-        let plugins = Arc::new(Plugins::new(runtime, Arc::clone(&config), environment, resting));
+        let admission = Arc::new(Admission::new(&config, store.raise(SEEN, 0).await?));
+        refresh(&store, &admission).await?;
+        let given = Arc::clone(&admission);
+        let plugins = Arc::new(Plugins::new(runtime, Arc::clone(&config), environment, resting, given));
         plugins.load_all(&off, progress).await;
         fit::tell(&config, &plugins);
         let checker = Checker::new(store.clone(), Arc::clone(&plugins), Arc::clone(&config));
@@ -113,8 +120,13 @@ impl Host {
         work.spawn(tell(store.clone(), Arc::clone(&config), build, transitions, stop.clone()));
         declared::sync(&store, &config, &plugins).await?;
         let (wake, started) = (Arc::default(), Timestamp::now());
-        let inner = Inner { config, store, plugins, checker, token, identity, wake, started, stop, work };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner =
+            Inner { config, store, plugins, admission, checker, token, identity, wake, started, stop, work };
+        let host = Self { inner: Arc::new(inner) };
+        for plugin in host.plugins().all() {
+            host.note_served(plugin.name()).await?;
+        }
+        Ok(host)
     }
 
     /// Starts what a host does by itself, and serves the API until
@@ -141,6 +153,8 @@ impl Host {
             header_timeout: config.server.header_timeout.duration(),
             connections: config.server.max_connections as usize,
         };
+        let watch = TrustWatch::new(self.clone(), config.trust.recheck.duration());
+        work.spawn(watch.run(stop.clone()));
         work.spawn(listener::serve(listener, api::router(self.clone()), bounds, stop.clone()));
         tracing::info!(%address, "host serves");
         Ok(address)
@@ -231,6 +245,41 @@ impl Host {
         }
     }
 
+    /// Reads again who is trusted, and loads a plugin: see [`Plugins::load`].
+    ///
+    /// # Errors
+    /// Those of loading, and those of the database.
+    pub async fn load_plugin(&self, name: &str) -> Result<Result<(), LoadError>, StoreError> {
+        self.refresh_trust().await?;
+        let loaded = self.plugins().load(name, &|_| {}).await;
+        if loaded.is_ok() {
+            self.note_served(name).await?;
+        }
+        Ok(loaded)
+    }
+
+    /// Reads again who is trusted.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) async fn refresh_trust(&self) -> Result<Refreshed, StoreError> {
+        refresh(self.store(), &self.inner.admission).await
+    }
+
+    /// What lets plugins in.
+    pub fn admission(&self) -> &Admission {
+        &self.inner.admission
+    }
+
+    /// Writes down what serves as a plugin, where that is news.
+    async fn note_served(&self, name: &str) -> Result<(), StoreError> {
+        let (Some(served), Ok(plugin)) = (self.plugins().served(name), name.parse()) else { return Ok(()) };
+        let Ok(value) = serde_json::to_value(&served) else { return Ok(()) };
+        let now = Timestamp::now();
+        let told = |before: Option<serde_json::Value>| history::told(name, before.as_ref(), &served, now);
+        self.store().serves(&plugin, &served.digest, &value, now, told, &self.route()).await.map(drop)
+    }
+
     /// Remembers across restarts whether an operator wants a plugin to run. To turn
     /// it off ends its quarantine as well.
     ///
@@ -265,6 +314,19 @@ impl Host {
     pub fn route(&self) -> impl Fn(&NewEvent) -> Vec<waystation_core::name::ChannelName> + Send + Sync + '_ {
         |event| routing::channels(&self.inner.config, event)
     }
+}
+
+/// The counter that holds the highest number of a list of revocations that any host of this database saw.
+const SEEN: &str = "revocations";
+
+/// Reads again who is trusted; the number of the list of revocations is kept for every host and restart.
+async fn refresh(store: &Store, admission: &Arc<Admission>) -> Result<Refreshed, StoreError> {
+    let reading = Arc::clone(admission);
+    let refreshed = tokio::task::spawn_blocking(move || reading.refresh(Timestamp::now())).await;
+    let refreshed = refreshed.map_err(|e| StoreError::Refused { why: e.to_string() })?;
+    let number = refreshed.number.unwrap_or_default();
+    admission.saw(store.raise(SEEN, number).await?);
+    Ok(refreshed)
 }
 
 pub(crate) fn engine(config: &Config) -> EngineConfig {

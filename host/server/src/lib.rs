@@ -14,6 +14,7 @@ mod fit;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
+mod history;
 mod host;
 mod identity;
 mod kv;
@@ -25,9 +26,9 @@ mod quarantine;
 mod routing;
 mod token;
 mod traceparent;
-mod trust;
+pub mod trust;
+mod trust_watch;
 
 pub use error::StartError;
 pub use host::Host;
 pub use token::{ApiToken, TOKEN_FILE};
-pub use trust::{Trust, TrustUnusable};

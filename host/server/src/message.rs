@@ -58,6 +58,15 @@ fn words(event: &Event) -> (String, String) {
     if *kind == EventType::PLUGIN_QUARANTINED {
         return (format!("plugin {subject} is in quarantine"), field("message").to_owned());
     }
+    if *kind == EventType::PLUGIN_REVOKED {
+        return (format!("plugin {subject} may not run any more"), field("message").to_owned());
+    }
+    if *kind == EventType::PLUGIN_UPGRADED {
+        let from = event.data.get("from").and_then(|from| from.get("version")).and_then(Value::as_str);
+        let title =
+            format!("plugin {subject} was upgraded: {} → {}", from.unwrap_or("unknown"), field("version"));
+        return (title, format!("It is {} now.", field("digest")));
+    }
     (format!("{kind}: {subject}"), text(event, "message").unwrap_or_default().to_owned())
 }
 

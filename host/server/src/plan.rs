@@ -5,19 +5,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use waystation_egress::{Roots, Shared};
 use waystation_runtime::breaker::BreakerConfig;
 use waystation_runtime::kv::NoStore;
-use waystation_runtime::{
-    Bundle, Digest, GrantRow, LoadError, Runtime, RuntimeError, Schemas, Services, World as _,
-};
+use waystation_runtime::{GrantRow, LoadError, Runtime, RuntimeError, Schemas, Services, World as _};
 use waystation_schema::key;
 use waystation_worlds::{Notifier, UpdateSource};
 
 use crate::config::{Config, Environment};
 use crate::fit;
 use crate::plugins::settings;
+use crate::trust::{Admission, Admitted};
 
 /// The plugins of a configuration, by name.
 #[derive(Debug, Serialize)]
@@ -51,6 +51,8 @@ pub struct Planned {
     pub about: Option<String>,
     /// Its digest.
     pub digest: Option<String>,
+    /// `verified`, or `dev`, where it would run.
+    pub trust: Option<&'static str>,
     /// Requested and granted.
     pub grants: Vec<PlannedGrant>,
     /// What to change.
@@ -76,16 +78,18 @@ impl From<GrantRow> for PlannedGrant {
 
 /// Reads every plugin's file and holds it against the configuration.
 pub fn plan(config: &Config, environment: &Environment) -> Plan {
+    let admission = admission(config);
     let plugins = config.plugins.iter().map(|(name, plugin)| {
         let mut planned = Planned {
             name: name.as_str().to_owned(),
             state: "loads".into(),
             about: None,
             digest: None,
+            trust: None,
             grants: Vec::new(),
             problem: None,
         };
-        if let Err(e) = look(&mut planned, plugin, environment) {
+        if let Err(e) = look(&mut planned, plugin, &admission, environment) {
             planned.state = e.code().to_owned();
             planned.problem = Some(e.to_string());
         }
@@ -97,13 +101,22 @@ pub fn plan(config: &Config, environment: &Environment) -> Plan {
     Plan { plugins: plugins.collect(), misfits: Vec::new() }
 }
 
+/// What would let plugins in. Which lists of revocations a host saw before is not known here.
+fn admission(config: &Config) -> Admission {
+    let admission = Admission::new(config, 0);
+    admission.refresh(Timestamp::now());
+    admission
+}
+
 fn look(
     planned: &mut Planned,
     plugin: &crate::config::Plugin,
+    admission: &Admission,
     environment: &Environment,
 ) -> Result<(), LoadError> {
-    let bundle = Bundle::read(&plugin.file)?;
+    let Admitted { bundle, standing, .. } = admission.admit(&planned.name, plugin, Timestamp::now())?;
     let manifest = bundle.manifest();
+    planned.trust = Some(standing.trusted.as_str());
     planned.about = Some(format!("{} {} ({})", manifest.name, manifest.version, manifest.kind));
     planned.digest = Some(bundle.content_digest().to_string());
     let known = [UpdateSource::kinds(), Notifier::kinds()].concat();
@@ -113,8 +126,7 @@ fn look(
             known: crate::plugins::known_kinds(),
         }]));
     }
-    let pinned = plugin.digest.as_ref().and_then(|digest| Digest::parse(digest.as_str()));
-    if let Some(pinned) = pinned.filter(|pinned| *pinned != bundle.content_digest()) {
+    if let Some(pinned) = settings::pinned(plugin).filter(|pinned| *pinned != bundle.content_digest()) {
         return Err(LoadError::DigestMismatch {
             pinned: pinned.to_string(),
             actual: bundle.content_digest().to_string(),
@@ -137,6 +149,7 @@ pub async fn described(config: &Config, environment: &Environment) -> Result<Pla
     let cache = config.server.data_dir.join("artifacts");
     let engine = crate::host::engine(config);
     let runtime = Runtime::new(&engine, &cache, services, BreakerConfig::default(), Arc::new(|_, _| {}))?;
+    let admission = Arc::new(admission(config));
     let mut known = BTreeMap::new();
     for planned in &mut plan.plugins {
         let (true, Some(plugin)) = (
@@ -145,7 +158,7 @@ pub async fn described(config: &Config, environment: &Environment) -> Result<Pla
         ) else {
             continue;
         };
-        let checked = match describe(&runtime, config, &planned.name, plugin).await {
+        let checked = match describe(&runtime, &admission, config, &planned.name, plugin).await {
             Ok(schemas) => {
                 let checked = schemas.check_config(&planned.name, &plugin.config);
                 known.insert(planned.name.clone(), schemas);
@@ -165,11 +178,15 @@ pub async fn described(config: &Config, environment: &Environment) -> Result<Pla
 
 async fn describe(
     runtime: &Runtime,
+    admission: &Arc<Admission>,
     config: &Config,
     name: &str,
     plugin: &crate::config::Plugin,
 ) -> Result<Schemas, LoadError> {
-    let bundle = runtime.read(plugin.file.clone()).await?;
+    let (of, plugin_of) = (name.to_owned(), plugin.clone());
+    let admission = Arc::clone(admission);
+    let admitted = runtime.at_desk(move || admission.admit(&of, &plugin_of, Timestamp::now())).await?;
+    let bundle = admitted.bundle;
     let limits = settings::limits(plugin, &config.plugin_limits, bundle.manifest());
     match bundle.manifest().kind.world.as_str() {
         Notifier::NAME => runtime.describe::<Notifier>(name, bundle, limits).await,

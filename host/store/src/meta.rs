@@ -34,6 +34,26 @@ impl Store {
         Ok(kept)
     }
 
+    /// Raises the counter of that name to `at_least`, and gives what it is then: it never goes back, whoever asks.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn raise(&self, name: &str, at_least: u64) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let value = i64::try_from(at_least).unwrap_or(i64::MAX);
+        let kept: i64 = sqlx::query_scalar(
+            "INSERT INTO counters (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE
+             SET value = CASE WHEN counters.value < excluded.value THEN excluded.value ELSE counters.value END
+             RETURNING value",
+        )
+        .bind(clean(name))
+        .bind(value)
+        .fetch_one(&mut *tx.tx)
+        .await?;
+        tx.commit().await?;
+        Ok(u64::try_from(kept).unwrap_or_default())
+    }
+
     /// Writes a fact.
     ///
     /// # Errors

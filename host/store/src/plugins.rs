@@ -102,6 +102,48 @@ impl Store {
         tx.commit().await
     }
 
+    /// Keeps what serves as a plugin now, and the events that `told` makes of what served before, in one transaction.
+    /// What serves is the caller's to write and read. Gives whether anything was new.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn serves(
+        &self,
+        name: &PluginName,
+        digest: &str,
+        served: &serde_json::Value,
+        now: Timestamp,
+        told: impl FnOnce(Option<serde_json::Value>) -> Vec<NewEvent> + Send,
+        route: &Route<'_>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        // Takes the row's lock before it is read: of two hosts that load the same, one has news.
+        let before: Option<String> = sqlx::query_scalar(
+            "INSERT INTO plugins (name, digest, enabled, quarantine, last_error, updated_at)
+             VALUES ($1, $2, 1, NULL, NULL, $3)
+             ON CONFLICT (name) DO UPDATE SET updated_at = excluded.updated_at RETURNING served",
+        )
+        .bind(name.as_str())
+        .bind(clean(digest))
+        .bind(micros(now))
+        .fetch_one(&mut *tx.tx)
+        .await?;
+        let before = before.as_deref().map(from_json).transpose()?;
+        if before.as_ref() == Some(served) {
+            return Ok(false);
+        }
+        sqlx::query("UPDATE plugins SET served = $2 WHERE name = $1")
+            .bind(name.as_str())
+            .bind(to_json(served)?)
+            .execute(&mut *tx.tx)
+            .await?;
+        for event in told(before) {
+            tx.emit(now, event, route).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
     /// The state of one plugin; none where nothing was ever written of it.
     ///
     /// # Errors

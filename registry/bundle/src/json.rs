@@ -9,12 +9,11 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, Map
 use crate::error::BundleError;
 use crate::limits::Limits;
 
-/// Reads one document. Which keys are admitted, the type says.
-pub(crate) fn parse<T: DeserializeOwned>(
-    what: &str,
-    bytes: &[u8],
-    limits: &Limits,
-) -> Result<T, BundleError> {
+/// Reads one document of at most `limits.json` bytes and `limits.depth` levels. Which keys are admitted, the type says.
+///
+/// # Errors
+/// `too-large`, `too-deep`, `duplicate-key`, `bad-json`.
+pub fn parse<T: DeserializeOwned>(what: &str, bytes: &[u8], limits: &Limits) -> Result<T, BundleError> {
     let what = || what.to_owned();
     if bytes.len() as u64 > limits.json {
         return Err(BundleError::TooLarge { what: what(), limit: limits.json });

@@ -26,6 +26,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod archive;
 mod attachment;
 mod component;
 mod digest;
@@ -34,7 +35,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 mod head;
-mod json;
+pub mod json;
 mod layout;
 mod limits;
 pub mod oci;

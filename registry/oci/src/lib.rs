@@ -18,6 +18,7 @@
 
 mod auth;
 mod client;
+mod download;
 mod error;
 mod http;
 mod pull;

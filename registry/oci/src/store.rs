@@ -15,7 +15,7 @@ use waystation_bundle::{ContentDigest, Layout, Limits, Package};
 use crate::error::OciError;
 
 /// A folder of plugins. Several processes may use it at once, but for [`Store::collect`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Store {
     folder: PathBuf,
     limits: Limits,

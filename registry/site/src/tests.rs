@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use waystation_bundle::{ContentDigest, Kind, Limits, Package, PackageWriter, Statement};
 use waystation_sign::{Algorithm, Authority, Key, PublicKey, Signer as _, attest, sign_file};
-use waystation_trust::{RevocationSource, Revocations, State, TrustPolicy};
+use waystation_trust::{Evidence, RevocationSource, Revocations, State, TrustPolicy};
 use waystation_verify::{Roots, TrustRoot};
 
 use super::{List, Made, New, Revoked, SiteError, add_key, found, name_revocations, signer_of};
@@ -37,7 +37,7 @@ fn sign(package: &mut Package, key: &Key, authority: &Authority, at: Timestamp) 
 fn state(package: &Package, policy: &str, made: &Made, revoked: Option<&Revocations>) -> (State, String) {
     let policy = TrustPolicy::parse(policy).unwrap();
     let roots = Roots::default().for_domain("default", TrustRoot::parse(made.root.as_bytes()).unwrap());
-    let judged = policy.judge(package, &roots, revoked, Timestamp::now());
+    let judged = policy.judge(&Evidence::of(package), &roots, revoked, Timestamp::now());
     (judged.state, judged.message)
 }
 

@@ -4,9 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use waystation_bundle::{Limits, Package, Statement};
+use waystation_bundle::{Limits, Statement};
 use waystation_verify::{Facts, Request, Roots, Subject, Tried, verify};
 
+use crate::evidence::Evidence;
 use crate::policy::{Namespace, TrustPolicy};
 use crate::revocation::Revocations;
 use crate::state::{Reason, State};
@@ -59,26 +60,25 @@ impl TrustPolicy {
     #[must_use]
     pub fn judge(
         &self,
-        package: &Package,
+        plugin: &Evidence,
         roots: &Roots,
         revocations: Option<&Revocations>,
         now: Timestamp,
     ) -> Judgement {
         let judged = self
-            .admissible(package, revocations, now)
-            .and_then(|namespace| vouched(package, namespace, roots, revocations, now));
+            .admissible(plugin, revocations, now)
+            .and_then(|namespace| vouched(plugin, namespace, roots, revocations, now));
         let (state, reason, message, signatures, tried) = match judged {
             Ok((message, signatures, tried)) => (State::Verified, None, message, signatures, tried),
             Err(no) => (no.reason.state(), Some(no.reason), no.message, Vec::new(), no.tried),
         };
-        let head = package.head();
         Judgement {
             state,
             reason,
             message,
-            digest: package.digest().to_string(),
-            name: head.name.clone(),
-            version: head.version.to_string(),
+            digest: plugin.digest.to_string(),
+            name: plugin.name.clone(),
+            version: plugin.version.to_string(),
             signatures,
             tried,
         }
@@ -87,15 +87,14 @@ impl TrustPolicy {
     /// What speaks against a plugin, whoever signed it. Revocations first: they tell most.
     fn admissible(
         &self,
-        package: &Package,
+        plugin: &Evidence,
         revocations: Option<&Revocations>,
         now: Timestamp,
     ) -> Result<&Namespace, No> {
-        if let Some(revoked) = revocations.and_then(|list| list.digest(package.digest())) {
+        if let Some(revoked) = revocations.and_then(|list| list.digest(plugin.digest)) {
             return Err(No::because(Reason::DigestRevoked, revoked));
         }
-        let head = package.head();
-        let name = head.name.split_once('/').map_or(head.name.as_str(), |(namespace, _)| namespace);
+        let name = plugin.name.split_once('/').map_or(plugin.name.as_str(), |(namespace, _)| namespace);
         let Some(namespace) = self.namespaces.get(name) else {
             let known: Vec<_> = self.namespaces().collect();
             let message = format!(
@@ -104,7 +103,7 @@ impl TrustPolicy {
             );
             return Err(No::because(Reason::NamespaceUnknown, message));
         };
-        let world = head.kind.split_once('@').map_or(head.kind.as_str(), |(world, _)| world);
+        let world = plugin.kind.split_once('@').map_or(plugin.kind.as_str(), |(world, _)| world);
         if !namespace.kinds.iter().any(|kind| kind == world) {
             let message = format!(
                 "the namespace `{name}` may have plugins that are {}, not {world}",
@@ -112,10 +111,10 @@ impl TrustPolicy {
             );
             return Err(No::because(Reason::KindNotAdmitted, message));
         }
-        if let Some(minimum) = self.minimum.get(&head.name).filter(|minimum| head.version < **minimum) {
+        if let Some(minimum) = self.minimum.get(&plugin.name).filter(|minimum| plugin.version < **minimum) {
             let message = format!(
                 "version {} is older than {minimum}, the oldest that the trust policy admits",
-                head.version
+                plugin.version
             );
             return Err(No::because(Reason::BelowMinimum, message));
         }
@@ -136,15 +135,15 @@ impl TrustPolicy {
 
 /// Whether enough signers say what is true of the plugin, none of them revoked.
 fn vouched(
-    package: &Package,
+    plugin: &Evidence,
     namespace: &Namespace,
     roots: &Roots,
     revocations: Option<&Revocations>,
     now: Timestamp,
 ) -> Result<(String, Vec<Facts>, Vec<Tried>), No> {
-    let truth = Statement::of(package).map_err(|e| No::because(Reason::StatementMismatch, e.to_string()))?;
-    let subject = Subject::of_bytes(package.manifest().to_vec());
-    let mut bundles: Vec<&[u8]> = package.signatures().map(AsRef::as_ref).collect();
+    let truth = plugin.truth.as_ref().map_err(|why| No::because(Reason::StatementMismatch, why.as_str()))?;
+    let subject = Subject::of_bytes(plugin.manifest.clone());
+    let mut bundles: Vec<&[u8]> = plugin.signatures.iter().map(AsRef::as_ref).collect();
     if bundles.is_empty() {
         return Err(No::because(Reason::Unsigned, "nobody signed it"));
     }
@@ -167,7 +166,7 @@ fn vouched(
             let revoked = revoked.map(|message| (Reason::SignerRevoked, message));
             let untrue = || {
                 let bundle = bundles.iter().find(|bundle| sha256(bundle) == facts.bundle_sha256)?;
-                untrue(bundle, &truth).map(|message| (Reason::StatementMismatch, message))
+                untrue(bundle, truth).map(|message| (Reason::StatementMismatch, message))
             };
             Some((facts.bundle_sha256.clone(), revoked.or_else(untrue)?))
         });

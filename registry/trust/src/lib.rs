@@ -1,7 +1,7 @@
 //! Whose plugins may run.
 //!
 //! An admin writes down, in `trust.toml`, which signers speak for which namespace of plugins, and what their
-//! signatures need. [`TrustPolicy::judge`] holds a plugin against it: a function of the plugin's bytes, the policy,
+//! signatures need. [`TrustPolicy::judge`] holds a plugin against it: a function of its [`Evidence`], the policy,
 //! trusted roots, revocations and the time. Every plugin comes to one [`State`], and all but `verified` mean that it
 //! does not run.
 //!
@@ -10,12 +10,14 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod evidence;
 mod judge;
 mod policy;
 mod revocation;
 mod state;
 
 pub use error::TrustError;
+pub use evidence::Evidence;
 pub use judge::Judgement;
 pub use policy::{RootFile, TrustPolicy};
 pub use revocation::{RevocationSource, Revocations};

@@ -18,7 +18,7 @@ mod lab;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use waystation_bundle::{Kind, Limits, Package, PackageWriter, Statement};
-use waystation_trust::{Judgement, RevocationSource, Revocations, State, TrustError, TrustPolicy};
+use waystation_trust::{Evidence, Judgement, RevocationSource, Revocations, State, TrustError, TrustPolicy};
 use waystation_verify::{Roots, TrustRoot};
 
 const LIMITS: Limits = Limits::DEFAULT;
@@ -104,7 +104,7 @@ const ACME: &str =
 const TWO: &str = "[[namespaces]]\nname = \"acme\"\nkinds = [\"update-source\"]\nany_of = [\"release\", \"ops\", \"audit\"]\nn = 2\n";
 
 fn judged(policy: &TrustPolicy, package: &Package) -> Judgement {
-    policy.judge(package, &roots(), None, now())
+    policy.judge(&Evidence::of(package), &roots(), None, now())
 }
 
 #[track_caller]
@@ -212,7 +212,7 @@ fn an_older_version_than_the_minimum_is_withdrawn() {
 #[test]
 fn trust_that_is_missing_or_too_old_refuses() {
     let package = signed(tool(), &[by_certificate()]);
-    let without = policy(ACME).judge(&package, &Roots::default(), None, now());
+    let without = policy(ACME).judge(&Evidence::of(&package), &Roots::default(), None, now());
     refused(&without, State::ExpiredTrust, "root-missing");
     let text =
         format!("{ACME}[domains.aged]\nroot = \"root.json\"\nroot_expires = \"2025-01-01T00:00:00Z\"\n");
@@ -254,7 +254,7 @@ fn what_is_revoked_does_not_run() {
     let package = signed(tool(), &[by_certificate()]);
     let with = |package: &Package, change: &dyn Fn(&mut Value)| {
         let revocations = read(&policy, &list(change), by_key(40), 7).unwrap_or_else(|e| panic!("{e}"));
-        policy.judge(package, &roots(), Some(&revocations), now())
+        policy.judge(&Evidence::of(package), &roots(), Some(&revocations), now())
     };
     assert_eq!(with(&package, &|_| ()).state, State::Verified);
     let digest = package.digest();
@@ -293,12 +293,12 @@ fn a_list_of_revocations_has_to_be_there_and_current() {
     let early = list(|list| list["issued_at"] = json!(now() + jiff::SignedDuration::from_secs(60)));
     for bytes in [old, early] {
         let revocations = read(&policy, &bytes, by_key(40), 0).unwrap();
-        let judgement = policy.judge(&package, &roots(), Some(&revocations), now());
+        let judgement = policy.judge(&Evidence::of(&package), &roots(), Some(&revocations), now());
         refused(&judgement, State::ExpiredTrust, "revocations-expired");
     }
     let short = self::policy(&format!("{ACME}{REVOKING}max_age_days = 0\n"));
     let revocations = read(&short, &list(|_| ()), by_key(40), 0).unwrap();
-    let judgement = short.judge(&package, &roots(), Some(&revocations), now());
+    let judgement = short.judge(&Evidence::of(&package), &roots(), Some(&revocations), now());
     refused(&judgement, State::ExpiredTrust, "revocations-expired");
 }
 

@@ -22,8 +22,9 @@ use crate::subject::Subject;
 
 static PROVIDER: OnceLock<()> = OnceLock::new();
 
-/// The engine panics without a provider, so every way in comes by here.
-fn ready() {
+/// Gives the engine the cryptography it needs, once for the process: without, it panics, so every way in comes by
+/// here. Others that build on the same engine call it before they do.
+pub fn ready() {
     PROVIDER.get_or_init(|| {
         // Another one that the process installed does as well.
         let _ = install_default_provider(&RustCrypto);

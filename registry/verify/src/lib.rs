@@ -56,6 +56,7 @@ pub use certificate::Identity;
 pub use check::{Demand, Report, check};
 pub use checkpoint::Witness;
 pub use domain::Domain;
+pub use engine::ready;
 pub use error::{Code, Refusal};
 pub use facts::{Facts, LogEntry, Outcome, Source, Step, Time};
 pub use key::PublicKey;

@@ -10,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod item;
 pub(crate) mod key;
 pub(crate) mod plugin;
+pub(crate) mod registry;
 pub(crate) mod serve;
 pub(crate) mod trust;
 pub(crate) mod up;

@@ -1,14 +1,17 @@
 //! `waystation plugin`
 
 mod build;
+mod find;
 mod inspect;
 mod pack;
 mod publish;
-mod registry;
+pub(crate) mod registry;
 mod rust;
 pub(crate) mod rustc;
 mod sbom;
 mod sign;
+mod supply;
+pub(crate) mod sync;
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -34,6 +37,10 @@ pub(crate) async fn run(global: &Global, command: &Plugin) -> Outcome {
             let to = registry::To { file: output.as_deref(), store: store.as_deref(), mirrors: mirror };
             registry::pull(global, reference, &to, registry).await
         }
+        Plugin::Sync(args) => sync::sync(global, args).await,
+        Plugin::Update(args) => sync::update(global, args).await,
+        Plugin::Search { words, from } => find::search(global, words, from).await,
+        Plugin::Versions { name, from } => find::versions(global, name, from).await,
         Plugin::List => list(global).await,
         Plugin::Grants { name } => grants(global, name).await,
         Plugin::Limits { name } => limits(global, name).await,
@@ -64,10 +71,11 @@ async fn list(global: &Global) -> Outcome {
             plugin.name.clone(),
             serving.map_or_else(|| plugin.world.clone().unwrap_or_default(), |s| s.kind.clone()),
             serving.map(|s| s.version.clone()).unwrap_or_default(),
+            serving.and_then(|s| s.trust.as_ref()).map(|trust| trust.state.clone()).unwrap_or_default(),
             plugin.status.clone(),
         ]
     });
-    output::table(["PLUGIN", "KIND", "VERSION", "STATUS"], rows);
+    output::table(["PLUGIN", "KIND", "VERSION", "TRUST", "STATUS"], rows);
     for plugin in plugins.iter().filter(|plugin| plugin.detail.is_some()) {
         output::note(format!("\n{}: {}", plugin.name, plugin.detail.as_deref().unwrap_or_default()));
     }

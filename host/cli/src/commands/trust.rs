@@ -8,7 +8,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::json;
 use waystation_bundle::{Limits, Package};
-use waystation_server::{Trust as Loaded, TrustUnusable};
+use waystation_server::trust::{Trust as Loaded, TrustUnusable};
+use waystation_trust::Evidence;
 
 use super::verify::steps;
 use crate::args::{Global, Trust};
@@ -59,7 +60,7 @@ fn explain(global: &Global, plugin: &Path, policy: &Path) -> Outcome {
     };
     let file = std::fs::File::open(plugin).map_err(|e| failed("io", e.to_string()))?;
     let package = Package::read(file, &Limits::DEFAULT).map_err(|e| failed(e.code(), e.to_string()))?;
-    let judgement = trust.judge(&package, Timestamp::now());
+    let judgement = trust.judge(&Evidence::of(&package), Timestamp::now());
     if global.json {
         output::json(&judgement)?;
     } else {
@@ -75,6 +76,6 @@ fn explain(global: &Global, plugin: &Path, policy: &Path) -> Outcome {
 }
 
 pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
-    Loaded::load(path, Timestamp::now())
+    Loaded::load(path, 0, Timestamp::now())
         .map_err(|e: TrustUnusable| Failure::new(Exit::Failed, e.to_string()).code(e.code()))
 }

@@ -17,6 +17,7 @@ use waystation_server::config::Config;
 use waystation_store::StoreError;
 
 use crate::args::{Global, Up};
+use crate::commands::plugin::sync;
 use crate::commands::{check, item, serve};
 use crate::discover::{self, Client};
 use crate::exit::{Exit, Failure, Outcome};
@@ -58,6 +59,8 @@ async fn check_and_serve(
     clients: &[Client],
     notes: Vec<String>,
 ) -> Outcome {
+    let mut notes = notes;
+    notes.extend(sync::newest(&configuration).await?);
     output::note(format!("loading {} plugins; the first time each is compiled", configuration.plugins.len()));
     let host = serve::open(configuration).await?;
     let items = watch(&host, clients).await?;
@@ -156,7 +159,7 @@ async fn report(host: &Host, notes: Vec<String>, checks_ms: u64) -> Result<Repor
     let none = Vec::new();
     Ok(Report {
         items: items.iter().map(|item| ItemView::new(item, by_item.get(&item.id).unwrap_or(&none))).collect(),
-        plugins: host.plugins().all().iter().map(PluginView::from).collect(),
+        plugins: PluginView::all(host.plugins()),
         notes,
         checks_ms,
     })

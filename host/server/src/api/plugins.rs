@@ -28,7 +28,7 @@ pub(crate) struct PluginList {
 #[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins",
     responses((status = 200, body = PluginList), (status = "default", body = Problem)))]
 pub(crate) async fn list(State(host): State<Host>) -> Json<PluginList> {
-    Json(PluginList { plugins: host.plugins().all().iter().map(PluginView::from).collect() })
+    Json(PluginList { plugins: PluginView::all(host.plugins()) })
 }
 
 /// Shows one plugin: what serves, its grants, limits and counters.
@@ -38,7 +38,11 @@ pub(crate) async fn show(
     State(host): State<Host>,
     Path(name): Path<String>,
 ) -> Result<Json<PluginView>, Problem> {
-    Ok(Json(PluginView::from(&found(&host, &name)?)))
+    view(&host, &name)
+}
+
+fn view(host: &Host, name: &str) -> Result<Json<PluginView>, Problem> {
+    PluginView::of(host.plugins(), name).map(Json).ok_or_else(|| Problem::not_found("plugin", name))
 }
 
 fn found(host: &Host, name: &str) -> Result<AnyPlugin, Problem> {
@@ -54,9 +58,9 @@ pub(crate) async fn enable(
     Path(name): Path<String>,
 ) -> Result<Json<PluginView>, Problem> {
     found(&host, &name)?;
-    host.plugins().load(&name, &|_| {}).await?;
+    host.load_plugin(&name).await??;
     host.remember_plugin(&name, true).await?;
-    Ok(Json(PluginView::from(&found(&host, &name)?)))
+    view(&host, &name)
 }
 
 /// Takes a plugin out of service, also after restarts, until it is enabled.
@@ -69,7 +73,7 @@ pub(crate) async fn disable(
     found(&host, &name)?;
     host.remember_plugin(&name, false).await?;
     host.plugins().disable(&name);
-    Ok(Json(PluginView::from(&found(&host, &name)?)))
+    view(&host, &name)
 }
 
 /// Which lines.

@@ -24,9 +24,11 @@ pub(super) fn check(config: &Config, tree: &Node, report: &mut Report) {
     check.limits();
     for (name, plugin) in &config.plugins {
         let path = Path::of(&["plugins", name.as_str()]);
+        check.source(&path, plugin);
         check.grants(&path, plugin);
         check.credentials(&path, plugin);
     }
+    check.supply();
     check.references();
 }
 
@@ -128,6 +130,91 @@ impl Check<'_> {
         for (key, low, high_path, high, code) in spans {
             if written(key) {
                 self.ordered::<TimeSpan>(&[path.key(key), high_path], &low, &high, code);
+            }
+        }
+    }
+
+    /// One place that the plugin comes from, and what belongs to it.
+    fn source(&mut self, path: &Path, plugin: &Plugin) {
+        let named =
+            [("file", plugin.file.is_some()), ("oci", plugin.oci.is_some()), ("name", plugin.name.is_some())];
+        let mut named = named.iter().filter(|(_, named)| *named).map(|(key, _)| *key);
+        let [file, oci, id] = ["file", "oci", "name"].map(|key| path.key(key));
+        let all = [file.clone(), oci, id];
+        match (named.next(), named.next()) {
+            (None, _) => {
+                let problem =
+                    Problem::new(Code::MissingKey, format!("`{path}` needs the key `file`, `oci` or `name`"));
+                self.problem(
+                    &file,
+                    &all,
+                    problem.hint("add where it comes from: `file = \"NAME-VERSION.plugin.tar\"`"),
+                );
+            }
+            (Some(first), Some(second)) => {
+                let message = format!("`{path}` has both `{first}` and `{second}`");
+                let problem =
+                    Problem::new(Code::Conflict, message).hint("keep one: where the plugin comes from");
+                self.problem(&path.key(second), &all, problem);
+            }
+            (Some(_), None) => {}
+        }
+        for (key, written) in [("version", plugin.version.is_some()), ("index", plugin.index.is_some())] {
+            if written && plugin.name.is_none() {
+                let message = format!("`{path}.{key}` has no meaning without `name`");
+                let problem = Problem::new(Code::Conflict, message).hint(format!("remove `{key}`"));
+                self.problem(&path.key(key), &all, problem);
+            }
+        }
+        match (&plugin.name, &plugin.index) {
+            (Some(_), Some(index)) if !self.config.indexes.contains_key(index.as_str()) => {
+                let message = format!("`{path}.index` names the index `{index}`, which is not there");
+                let problem = Problem::new(Code::UnknownReference, message);
+                let hint = match nearest(index.as_str(), self.config.indexes.keys()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("add [indexes.{index}]"),
+                };
+                self.problem(&path.key("index"), &[Path::of(&["indexes"])], problem.hint(hint));
+            }
+            (Some(_), None) if self.config.indexes.len() != 1 => {
+                let (message, hint) = match self.config.indexes.is_empty() {
+                    true => ("and there is no index", "add [indexes.NAME] with its `url` and `root`"),
+                    false => ("and there are several indexes", "say which with `index`"),
+                };
+                let problem =
+                    Problem::new(Code::UnknownReference, format!("`{path}.name` is in an index, {message}"));
+                self.problem(&path.key("name"), &[Path::of(&["indexes"])], problem.hint(hint));
+            }
+            _ => {}
+        }
+    }
+
+    fn supply(&mut self) {
+        for (name, index) in &self.config.indexes {
+            let path = Path::of(&["indexes", name.as_str()]);
+            let judged_by = [path.key("url"), path.key("path")];
+            let (code, message, at, hint) = match (&index.url, &index.path) {
+                (None, None) => (
+                    Code::MissingKey,
+                    format!("`{path}` needs the key `url` or `path`"),
+                    path.clone(),
+                    "add `url = \"https://…\"`",
+                ),
+                (Some(_), Some(_)) => {
+                    let message = format!("`{path}` has both `url` and `path`");
+                    (Code::Conflict, message, path.key("path"), "keep one")
+                }
+                _ => continue,
+            };
+            self.problem(&at, &judged_by, Problem::new(code, message).hint(hint));
+        }
+        for (host, registry) in &self.config.registries {
+            let path = Path::of(&["registries", host.as_str()]);
+            if registry.user.is_some() && registry.password.is_none() {
+                let problem =
+                    Problem::new(Code::MissingKey, format!("`{path}` has a `user` and no `password`"));
+                let hint = "add `password = { file = \"…\" }`";
+                self.problem(&path.key("user"), &[path.key("password")], problem.hint(hint));
             }
         }
     }

@@ -24,12 +24,17 @@ mod render;
 mod report;
 mod secret;
 mod shape;
+mod supply;
 mod target;
 mod text;
 mod tree;
+mod trust;
 mod walk;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,14 +44,17 @@ pub use host::{Checks, Database, Delivery, Egress, LogFormat, Quarantine, Server
 pub use limits::{LimitOverrides, PluginLimits};
 pub use load::MAX_CONFIG;
 pub use overlay::{DATABASE_URL, PREFIX};
-pub use plugin::{Credential, CredentialUse, GrantMode, Grants, HttpGrant, OnFailure, Plugin};
+pub use plugin::{Credential, CredentialUse, GrantMode, Grants, HttpGrant, OnFailure, Plugin, Source};
 pub use problem::{Code, ConfigError, Level, Problem};
 pub use secret::{DatabaseKind, DatabaseUrl, Environment, MAX_SECRET, Secret, SecretSource};
+pub use supply::{Index, Registry};
 pub use target::{Channel, Item};
 pub use text::{
     BundleDigest, ByteSize, CredentialName, HeaderName, HeaderPrefix, HttpUrl, ItemKey, LogFilter, Method,
-    Name, Network, Origin, Refusal, Schedule, Text, TimeSpan, VariableName,
+    Name, Network, OciReference, Origin, PluginId, Refusal, RegistryName, Schedule, Text, TimeSpan,
+    VariableName, VersionRange,
 };
+pub use trust::Trust;
 
 /// The configuration of a host. Everything has a default: no file at all is a host without plugins.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +64,8 @@ pub struct Config {
     pub server: Server,
     /// Where the state is kept: by default in the file `waystation.db` in `server.data_dir`.
     pub database: Database,
+    /// Whose plugins run.
+    pub trust: Trust,
     /// What plugins can reach on the network, whatever they are granted.
     pub egress: Egress,
     /// Limits of every plugin that has no other in `[plugins.NAME.limits]`, and the ceilings of both.
@@ -68,6 +78,12 @@ pub struct Config {
     pub delivery: Delivery,
     /// How the host tells what it does.
     pub telemetry: Telemetry,
+    /// The OCI registries that plugins come from, each under its host.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub registries: BTreeMap<RegistryName, Registry>,
+    /// The indexes that plugins are found in, each under a name of your choice.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub indexes: BTreeMap<Name, Index>,
     /// The plugins, each under a name of your choice.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub plugins: BTreeMap<Name, Plugin>,
@@ -154,6 +170,12 @@ impl Config {
         }
     }
 
+    /// The folder of the plugins that were fetched.
+    #[must_use]
+    pub fn plugin_store(&self) -> PathBuf {
+        self.server.data_dir.join("plugins")
+    }
+
     /// The URL of the database: as configured, from `database.url_file`, or the default file. The second part
     /// is a warning about the file.
     ///
@@ -200,8 +222,11 @@ impl Config {
 
     fn rebase(&mut self, base: &Path) {
         self.server.rebase(base);
+        self.trust.rebase(base);
         self.database.rebase(base);
         self.egress.ca_file = self.egress.ca_file.take().map(|file| base.join(file));
+        self.registries.values_mut().for_each(|registry| registry.rebase(base));
+        self.indexes.values_mut().for_each(|index| index.rebase(base));
         for plugin in self.plugins.values_mut() {
             plugin.rebase(base);
         }

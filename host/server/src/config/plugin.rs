@@ -12,16 +12,33 @@ use serde_json::{Map, Value as Json};
 use super::{
     limits::LimitOverrides,
     secret::SecretSource,
-    text::{BundleDigest, CredentialName, HeaderName, HeaderPrefix, Method, Network, Origin},
+    text::{
+        BundleDigest, CredentialName, HeaderName, HeaderPrefix, Method, Name, Network, OciReference, Origin,
+        PluginId, VersionRange,
+    },
 };
 
 /// A plugin and what it is given. Without grants it can compute and log, nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plugin {
-    /// The plugin: a `.plugin.tar` file, or a component, a `.wasm` file.
+    /// Where it comes from: a `.plugin.tar` file. A component alone, a `.wasm` file, runs in a dev folder only. This or
+    /// `oci` or `name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "path"))]
-    pub file: PathBuf,
+    pub file: Option<PathBuf>,
+    /// Where it comes from: an OCI registry, `REGISTRY/NAME:TAG` or `REGISTRY/NAME@DIGEST`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oci: Option<OciReference>,
+    /// Where it comes from: an index, in which it has this name, such as `waystation/http-json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<PluginId>,
+    /// The versions that `name` may have. The newest of them is taken; any where nothing is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<VersionRange>,
+    /// The index that has `name`, needed where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<Name>,
     /// Whether it runs.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -166,9 +183,28 @@ fn get_and_head() -> Vec<Method> {
     ["GET", "HEAD"].into_iter().filter_map(|method| method.parse().ok()).collect()
 }
 
+/// Where a plugin comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// A file of this machine.
+    File(&'a Path),
+    /// An OCI registry.
+    Oci(&'a OciReference),
+    /// An index: the name there, the versions, and which index, where that was said.
+    Index(&'a PluginId, Option<&'a VersionRange>, Option<&'a Name>),
+}
+
 impl Plugin {
+    /// Where it comes from; none for what no configuration that was checked has.
+    #[must_use]
+    pub fn source(&self) -> Option<Source<'_>> {
+        let file = self.file.as_deref().map(Source::File);
+        let index = || Some(Source::Index(self.name.as_ref()?, self.version.as_ref(), self.index.as_ref()));
+        file.or_else(|| self.oci.as_ref().map(Source::Oci)).or_else(index)
+    }
+
     pub(super) fn rebase(&mut self, base: &Path) {
-        self.file = base.join(&self.file);
+        self.file = self.file.take().map(|file| base.join(file));
         for credential in self.credentials.values_mut() {
             if let SecretSource::File(file) = &mut credential.from {
                 *file = base.join(&*file);

@@ -142,7 +142,7 @@ fn relative_paths_start_from_the_folder_of_the_file() {
         format!("sqlite:{}", folder.path().join("state.db").display())
     );
     assert_eq!(config.egress.ca_file, Some(PathBuf::from("/etc/ca.pem")));
-    assert_eq!(config.plugins["a"].file, folder.path().join("a.wasm"));
+    assert_eq!(config.plugins["a"].file, Some(folder.path().join("a.wasm")));
     assert_eq!(config.plugins["a"].credentials["t"].from, SecretSource::File(folder.path().join("t")));
 }
 

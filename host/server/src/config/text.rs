@@ -12,8 +12,8 @@ use std::fmt;
 
 pub use address::{HttpUrl, Network, Origin};
 pub use naming::{
-    BundleDigest, CredentialName, HeaderName, HeaderPrefix, ItemKey, LogFilter, Method, Name, Schedule,
-    VariableName,
+    BundleDigest, CredentialName, HeaderName, HeaderPrefix, ItemKey, LogFilter, Method, Name, OciReference,
+    PluginId, RegistryName, Schedule, VariableName, VersionRange,
 };
 pub use quantity::{ByteSize, TimeSpan};
 
@@ -86,10 +86,14 @@ pub(super) const FORMATS: &[Format] = &[
     format::<Method>(),
     format::<Name>(),
     format::<Network>(),
+    format::<OciReference>(),
     format::<Origin>(),
+    format::<PluginId>(),
+    format::<RegistryName>(),
     format::<Schedule>(),
     format::<TimeSpan>(),
     format::<VariableName>(),
+    format::<VersionRange>(),
     format::<super::secret::DatabaseUrl>(),
     Format { name: "locator", pattern: None, check: |text| naming::locator(text).map(|()| None) },
     Format { name: "path", pattern: None, check: |text| naming::path(text).map(|()| None) },

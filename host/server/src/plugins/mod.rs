@@ -3,7 +3,7 @@
 
 pub(crate) mod settings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -12,11 +12,13 @@ use parking_lot::RwLock;
 use waystation_runtime::journal::Journal;
 use waystation_runtime::manifest::Manifest;
 use waystation_runtime::metrics::Metrics;
-use waystation_runtime::{Bundle, GrantRow, LoadError, Loaded, Plugin, Runtime, Status, World};
+use waystation_runtime::{GrantRow, LoadError, Loaded, Plugin, Runtime, Status, World};
 use waystation_worlds::{Notifier, UpdateSource};
 
 use crate::config::{Config, Environment};
+use crate::history::Served;
 use crate::quarantine;
+use crate::trust::{Admission, Admitted, Standing};
 
 /// A plugin of either world.
 #[derive(Clone)]
@@ -150,7 +152,12 @@ pub struct Plugins {
     environment: Environment,
     /// Quarantines that earlier runs left, by name.
     resting: BTreeMap<String, serde_json::Value>,
+    admission: Arc<Admission>,
     all: RwLock<BTreeMap<String, AnyPlugin>>,
+    /// How those that serve came to be admitted.
+    standings: RwLock<BTreeMap<String, Standing>>,
+    /// Those that served until they might not any more.
+    withdrawn: RwLock<BTreeSet<String>>,
 }
 
 /// A step of loading, for people who wait.
@@ -168,8 +175,18 @@ impl Plugins {
         config: Arc<Config>,
         environment: Environment,
         resting: BTreeMap<String, serde_json::Value>,
+        admission: Arc<Admission>,
     ) -> Self {
-        Self { runtime, config, environment, resting, all: RwLock::default() }
+        Self {
+            runtime,
+            config,
+            environment,
+            resting,
+            admission,
+            all: RwLock::default(),
+            standings: RwLock::default(),
+            withdrawn: RwLock::default(),
+        }
     }
 
     /// Loads every plugin that is configured, enabled, and not among `off`, side by
@@ -215,16 +232,19 @@ impl Plugins {
         let Some(configured) = self.configured(name) else {
             return Err(LoadError::Config(format!("no plugin `{name}` is configured")));
         };
-        let bundle = match self.runtime.read(configured.file.clone()).await {
-            Ok(bundle) => bundle,
+        let (admission, plugin, of) = (Arc::clone(&self.admission), configured.clone(), name.to_owned());
+        let admitted = self.runtime.at_desk(move || admission.admit(&of, &plugin, Timestamp::now())).await;
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
             Err(error) => return Err(self.refuse(name, error)),
         };
-        if !self.runtime.is_compiled(&bundle) {
+        let bundle = &admitted.bundle;
+        if !self.runtime.is_compiled(bundle) {
             progress(Loading::Compiling(name.to_owned()));
         }
         match bundle.manifest().kind.world.as_str() {
-            UpdateSource::NAME => self.install::<UpdateSource>(name, configured, bundle).await,
-            Notifier::NAME => self.install::<Notifier>(name, configured, bundle).await,
+            UpdateSource::NAME => self.install::<UpdateSource>(name, configured, admitted).await,
+            Notifier::NAME => self.install::<Notifier>(name, configured, admitted).await,
             _ => {
                 let error = LoadError::Mismatch(vec![waystation_runtime::Mismatch::UnknownKind {
                     claimed: bundle.manifest().kind.to_string(),
@@ -239,13 +259,14 @@ impl Plugins {
         &self,
         name: &str,
         configured: &crate::config::Plugin,
-        bundle: Bundle,
+        admitted: Admitted,
     ) -> Result<(), LoadError>
     where
         W: World,
         AnyPlugin: From<Arc<Plugin<W>>>,
         Arc<Plugin<W>>: FromAny,
     {
+        let Admitted { bundle, standing, notice } = admitted;
         let (defaults, manifest) = (&self.config.plugin_limits, bundle.manifest());
         let limits = settings::limits(configured, defaults, manifest);
         let existing = self.all.read().get(name).and_then(<Arc<Plugin<W>>>::from_any);
@@ -265,8 +286,76 @@ impl Plugins {
             let left = quarantine::left(kept, &digest, &self.runtime.build(), Timestamp::now());
             left.into_iter().for_each(|rest| plugin.resume(rest));
         }
+        if let Some(notice) = notice {
+            tracing::warn!(plugin = name, "{notice}");
+            plugin.warn(notice);
+        }
+        if installed.is_ok() {
+            self.standings.write().insert(name.to_owned(), standing);
+            self.withdrawn.write().remove(name);
+        }
         self.all.write().insert(name.to_owned(), plugin.into());
         installed
+    }
+
+    /// How a plugin that serves came to be admitted.
+    pub fn standing(&self, name: &str) -> Option<Standing> {
+        self.standings.read().get(name).cloned()
+    }
+
+    /// What serves as a plugin, for the record.
+    pub(crate) fn served(&self, name: &str) -> Option<Served> {
+        let (serving, standing) = (self.get(name)?.serving()?, self.standing(name)?);
+        let grants = serving
+            .grants
+            .iter()
+            .flat_map(|row| row.granted.iter().map(move |granted| format!("{} {granted}", row.capability)));
+        Some(Served {
+            name: serving.manifest.name.to_string(),
+            version: serving.manifest.version.to_string(),
+            digest: serving.digest.clone(),
+            trust: standing.trusted.as_str().to_owned(),
+            signers: standing.signers(),
+            grants: grants.collect(),
+        })
+    }
+
+    /// Takes those out of service that may not run any more, and gives them with the reason.
+    pub(crate) fn judge_again(&self, now: Timestamp) -> Vec<(String, LoadError)> {
+        let judged: Vec<_> = self
+            .standings
+            .read()
+            .iter()
+            .filter_map(|(name, standing)| Some((name.clone(), Arc::clone(standing.evidence.as_ref()?))))
+            .collect();
+        let refused = judged.into_iter().filter_map(|(name, evidence)| {
+            let error = self.admission.judge_again(&evidence, now).err()?;
+            // By now another version may serve, which was judged when it came.
+            let same = self.get(&name)?.serving()?.digest == evidence.digest().to_string();
+            same.then_some((name, error))
+        });
+        let refused: Vec<_> = refused.collect();
+        for (name, error) in &refused {
+            match self.get(name) {
+                Some(AnyPlugin::Source(plugin)) => plugin.withdraw(error),
+                Some(AnyPlugin::Notifier(plugin)) => plugin.withdraw(error),
+                Some(AnyPlugin::Unknown(_)) | None => {}
+            }
+            self.standings.write().remove(name);
+            self.withdrawn.write().insert(name.clone());
+        }
+        refused
+    }
+
+    /// Whether any plugin runs, or ran, because the trust policy admits it.
+    pub(crate) fn needs_trust(&self) -> bool {
+        let verified = |standing: &Standing| standing.evidence.is_some();
+        self.standings.read().values().any(verified) || !self.withdrawn.read().is_empty()
+    }
+
+    /// Those that were taken out of service by [`Plugins::judge_again`] and did not come back.
+    pub(crate) fn withdrawn(&self) -> Vec<String> {
+        self.withdrawn.read().iter().cloned().collect()
     }
 
     /// Remembers why a plugin could not even be told apart; one that serves goes on.
@@ -292,6 +381,8 @@ impl Plugins {
     /// Takes a plugin out of service until it is enabled again or the host restarts.
     /// False when there is none of that name.
     pub fn disable(&self, name: &str) -> bool {
+        self.standings.write().remove(name);
+        self.withdrawn.write().remove(name);
         match self.get(name) {
             Some(AnyPlugin::Source(plugin)) => plugin.disable(),
             Some(AnyPlugin::Notifier(plugin)) => plugin.disable(),

@@ -6,7 +6,7 @@ use waystation_egress::{
     Binding, Credential, CredentialName, Credentials, EgressError, HttpGrant, HttpLimits, Mode,
 };
 use waystation_runtime::manifest::Manifest;
-use waystation_runtime::{Ceiling, Digest, Grants, Limits, LoadError, Settings};
+use waystation_runtime::{Ceiling, ContentDigest, Grants, Limits, LoadError, Settings};
 
 use crate::config::{self, CredentialUse, Environment, GrantMode, PluginLimits};
 
@@ -28,8 +28,13 @@ pub(crate) fn settings(
         config: plugin.config.clone(),
         grants: grants(plugin, environment)?,
         limits: limits(plugin, defaults, manifest),
-        pinned: plugin.digest.as_ref().and_then(|digest| Digest::parse(digest.as_str())),
+        pinned: pinned(plugin),
     })
+}
+
+/// The digest that the configuration insists on.
+pub(crate) fn pinned(plugin: &config::Plugin) -> Option<ContentDigest> {
+    ContentDigest::parse(plugin.digest.as_ref()?.as_str())
 }
 
 /// That nothing is said about decisions of a plugin that makes none.

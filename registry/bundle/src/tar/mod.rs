@@ -1,10 +1,12 @@
 //! Tar, as little of it as an OCI image layout needs: plain files with short names.
+//!
+//! There are two ways through an archive, of bytes that are there and of bytes that come, over one set of rules.
 
 mod read;
 mod write;
 
-pub(crate) use read::{entries, looks_like_one};
-pub(crate) use write::archive;
+pub(crate) use read::{check_path, entries, looks_like_one, stream};
+pub(crate) use write::{archive, end, put};
 
 use bytes::Bytes;
 

@@ -1,10 +1,12 @@
 //! Reading.
 
 use std::collections::HashSet;
+use std::io::Read;
 
 use bytes::Bytes;
 
 use super::{BLOCK, Entry, GNU, USTAR, field};
+use crate::archive::Bounds;
 use crate::error::BundleError;
 use crate::limits::Limits;
 
@@ -45,6 +47,117 @@ pub(crate) fn entries(archive: &Bytes, limits: &Limits) -> Result<Vec<Entry>, Bu
         }
         offset = next;
     }
+}
+
+/// The same of an archive that comes piece by piece: each file is given as soon as it is there, and not kept.
+pub(crate) fn stream<E: From<BundleError>>(
+    reader: impl Read,
+    bounds: &Bounds,
+    mut each: impl FnMut(&str, Bytes) -> Result<(), E>,
+) -> Result<(), E> {
+    let too_large = |what: &str, limit| BundleError::TooLarge { what: what.to_owned(), limit };
+    let mut pieces = Pieces { reader, left: bounds.archive, offset: 0 };
+    let mut names = HashSet::new();
+    loop {
+        let offset = usize::try_from(pieces.offset).unwrap_or(usize::MAX);
+        let block = pieces.take(BLOCK as u64)?.ok_or_else(|| too_large("the archive", bounds.archive))?;
+        if offset == 0 {
+            known_format(&block)?;
+        }
+        if block.len() < BLOCK {
+            return Err(BundleError::Truncated.into());
+        }
+        if block.iter().all(|byte| *byte == 0) {
+            return pieces
+                .end()
+                .map_err(E::from)?
+                .ok_or_else(|| too_large("the archive", bounds.archive).into());
+        }
+        if names.len() == bounds.entries {
+            return Err(BundleError::TooMany { what: "entries", limit: bounds.entries }.into());
+        }
+        let header = Header::parse(&block, offset)?;
+        let size = header.size as u64;
+        if size > bounds.file {
+            return Err(too_large(&header.path, bounds.file).into());
+        }
+        let content = pieces.take(size)?.ok_or_else(|| too_large("the archive", bounds.archive))?;
+        let filled = size.next_multiple_of(BLOCK as u64) - size;
+        let padding = pieces.take(filled)?.ok_or_else(|| too_large("the archive", bounds.archive))?;
+        if (content.len() as u64, padding.len() as u64) != (size, filled) {
+            return Err(BundleError::Truncated.into());
+        }
+        if padding.iter().any(|byte| *byte != 0) {
+            let why = "what fills up the last block is not zero";
+            let offset = offset.saturating_add(BLOCK).saturating_add(header.size);
+            return Err(BundleError::BadHeader { offset, why }.into());
+        }
+        if !names.insert(header.path.clone()) {
+            return Err(BundleError::DuplicateEntry(header.path).into());
+        }
+        if !header.folder {
+            each(&header.path, content)?;
+        }
+    }
+}
+
+/// What is left of a stream.
+struct Pieces<R> {
+    reader: R,
+    left: u64,
+    offset: u64,
+}
+
+impl<R: Read> Pieces<R> {
+    /// As many bytes, or as many as there are; none where that is more than may be.
+    fn take(&mut self, bytes: u64) -> Result<Option<Bytes>, BundleError> {
+        if bytes > self.left {
+            return Ok(None);
+        }
+        let mut content = Vec::new();
+        let read = self.reader.by_ref().take(bytes).read_to_end(&mut content);
+        read.map_err(|e| BundleError::Unreadable(e.to_string()))?;
+        self.left -= content.len() as u64;
+        self.offset += content.len() as u64;
+        Ok(Some(content.into()))
+    }
+
+    /// What is after the first block of zeros: as many more, but at least one. None where that is more than may be.
+    fn end(&mut self) -> Result<Option<()>, BundleError> {
+        let mut blocks = 1;
+        loop {
+            let most = self.left.min(BLOCK as u64);
+            let Some(block) = self.take(most)? else { return Ok(None) };
+            if block.iter().any(|byte| *byte != 0) {
+                return Err(BundleError::TrailingData);
+            }
+            match block.len() {
+                0 if most == 0 => {
+                    let mut one = [0];
+                    let more =
+                        self.reader.read(&mut one).map_err(|e| BundleError::Unreadable(e.to_string()))?;
+                    return match more {
+                        0 if blocks >= 2 => Ok(Some(())),
+                        0 => Err(BundleError::Truncated),
+                        _ => Ok(None),
+                    };
+                }
+                0 if blocks >= 2 => return Ok(Some(())),
+                BLOCK => blocks += 1,
+                got if got as u64 == most => return Ok(None),
+                _ => return Err(BundleError::Truncated),
+            }
+        }
+    }
+}
+
+/// Whether a path is one that is read, and fits.
+pub(crate) fn check_path(text: &str) -> Result<(), BundleError> {
+    let bad = |why| BundleError::BadPath { path: text.to_owned(), why };
+    if text.is_empty() || text.len() > field::NAME.len() {
+        return Err(bad("it is empty, or has more than 100 bytes"));
+    }
+    path(text.as_bytes(), false).map(drop)
 }
 
 /// How compressed content starts.

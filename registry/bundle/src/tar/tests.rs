@@ -6,13 +6,31 @@ use bytes::Bytes;
 use tar::{Builder, EntryType, Header};
 
 use super::*;
+use crate::archive::{Bounds, Writer};
+use crate::error::BundleError;
 use crate::limits::Limits;
 
 const LIMITS: Limits = Limits::DEFAULT;
 
+/// Both ways at once: what is there, and what comes piece by piece.
 fn read(archive: impl Into<Bytes>) -> Result<Vec<(String, Vec<u8>)>, &'static str> {
-    let entries = entries(&archive.into(), &LIMITS).map_err(|e| e.code())?;
-    Ok(entries.into_iter().map(|entry| (entry.path, entry.content.to_vec())).collect())
+    let archive = archive.into();
+    let there = entries(&archive, &LIMITS).map_err(|e| e.code());
+    let there = there.map(|entries| {
+        entries.into_iter().map(|entry| (entry.path, entry.content.to_vec())).collect::<Vec<_>>()
+    });
+    let bounds = Bounds { archive: LIMITS.archive, file: LIMITS.archive, entries: LIMITS.entries };
+    let mut came = Vec::new();
+    let read = stream(archive.as_ref(), &bounds, |path, content| {
+        came.push((path.to_owned(), content.to_vec()));
+        Ok::<(), BundleError>(())
+    });
+    match (&there, read.map_err(|e| e.code())) {
+        // A file that is larger than all of it may be is not waited for.
+        (Err("truncated"), Err("too-large")) => {}
+        (there, read) => assert_eq!(there, &read.map(|()| came)),
+    }
+    there
 }
 
 /// An archive of one entry, as another program writes it.
@@ -149,4 +167,34 @@ fn what_is_compressed_is_not_unpacked() {
     for none in [&b""[..], b"\0asm", &[0; 10_240]] {
         assert_eq!(read(none).unwrap_err(), "not-tar");
     }
+}
+
+#[test]
+fn an_archive_that_comes_piece_by_piece_is_bounded() {
+    let mut writer = Writer::new(Vec::new());
+    writer.file("a", &[1; 600]).unwrap();
+    writer.file("b/c", b"x").unwrap();
+    for path in ["", "/a", "../a", "a//b", "a/", &"x".repeat(101)] {
+        assert_eq!(writer.file(path, b"").unwrap_err().code(), "bad-path", "{path}");
+    }
+    let written = writer.finish().unwrap();
+    assert_eq!(written, archive([("a", &[1; 600][..]), ("b/c", b"x")]));
+    let good = Bounds { archive: written.len() as u64, file: 600, entries: 2 };
+    let code = |bounds: Bounds, archive: &[u8]| {
+        stream(archive, &bounds, |_, _| Ok::<(), BundleError>(())).map_or_else(|e| e.code(), |()| "read")
+    };
+    assert_eq!(code(good, &written), "read");
+    assert_eq!(code(Bounds { archive: good.archive - 1, ..good }, &written), "too-large");
+    assert_eq!(code(Bounds { file: 599, ..good }, &written), "too-large");
+    assert_eq!(code(Bounds { entries: 1, ..good }, &written), "too-many");
+    for end in 0..written.len() {
+        let ended = code(good, &written[..end]);
+        assert!(["truncated", "not-tar"].contains(&ended), "{end}: {ended}");
+    }
+    let more = [written.as_slice(), &[0]].concat();
+    assert_eq!(code(Bounds { archive: good.archive + 512, ..good }, &more), "truncated");
+    let more = [written.as_slice(), &[1]].concat();
+    assert_eq!(code(Bounds { archive: good.archive + 512, ..good }, &more), "trailing-data");
+    let stopped = stream(written.as_slice(), &good, |path, _| Err(BundleError::StrayFile(path.into())));
+    assert_eq!(stopped.unwrap_err(), BundleError::StrayFile("a".into()));
 }

@@ -1,5 +1,7 @@
 //! Writing.
 
+use std::io::Write;
+
 use super::{BLOCK, USTAR, field};
 
 /// An archive of these files, which the caller gives in order: USTAR, nobody's, readable by all, of no time. A name
@@ -7,12 +9,24 @@ use super::{BLOCK, USTAR, field};
 pub(crate) fn archive<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
     let mut out = Vec::new();
     for (path, content) in files {
-        out.extend_from_slice(&header(path, content.len()));
-        out.extend_from_slice(content);
-        out.resize(out.len().next_multiple_of(BLOCK), 0);
+        // Memory takes everything.
+        let _ = put(&mut out, path, content);
     }
-    out.resize(out.len() + 2 * BLOCK, 0);
+    let _ = end(&mut out);
     out
+}
+
+/// One file.
+pub(crate) fn put(out: &mut impl Write, path: &str, content: &[u8]) -> std::io::Result<()> {
+    out.write_all(&header(path, content.len()))?;
+    out.write_all(content)?;
+    let filled = content.len().next_multiple_of(BLOCK) - content.len();
+    out.write_all([0; BLOCK].get(..filled).unwrap_or_default())
+}
+
+/// The end of an archive.
+pub(crate) fn end(out: &mut impl Write) -> std::io::Result<()> {
+    out.write_all(&[0; 2 * BLOCK])
 }
 
 fn header(path: &str, size: usize) -> [u8; BLOCK] {

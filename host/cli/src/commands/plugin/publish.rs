@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use waystation_bundle::{Limits, Package};
 use waystation_oci::Reference;
+use waystation_trust::Evidence;
 
 use super::{build, pack, registry, sign};
 use crate::args::Global;
@@ -55,8 +56,8 @@ pub(super) async fn run(global: &Global, args: &PluginPublish) -> Outcome {
     Ok(())
 }
 
-fn admitted(trust: &waystation_server::Trust, package: &Package) -> Outcome {
-    let judgement = trust.judge(package, Timestamp::now());
+fn admitted(trust: &waystation_server::trust::Trust, package: &Package) -> Outcome {
+    let judgement = trust.judge(&Evidence::of(package), Timestamp::now());
     match judgement.reason {
         None => Ok(()),
         Some(reason) => {

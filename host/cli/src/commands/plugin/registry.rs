@@ -45,7 +45,8 @@ pub(super) async fn pull(global: &Global, reference: &str, to: &To<'_>, access: 
     pack::save(global, &package, to.file)
 }
 
-pub(super) fn client(
+/// A client for the registry of a reference.
+pub(crate) fn client(
     reference: &Reference,
     access: &RegistryAccess,
     mirrors: &[String],
@@ -55,27 +56,32 @@ pub(super) fn client(
     let mut options = Options::new(roots);
     let registry = reference.registry().to_owned();
     if let Some(file) = &access.password_file {
-        let text = std::fs::read_to_string(file)
-            .map_err(|e| Failure::new(Exit::Failed, format!("{}: {e}", file.display())).code("io"))?;
-        let secret = SecretString::from(text.trim_end());
-        let credentials = match &access.user {
-            Some(user) => Credentials::Basic { user: user.clone(), password: secret },
-            None => Credentials::Bearer(secret),
-        };
-        options.credentials.insert(registry.clone(), credentials);
+        options.credentials.insert(registry.clone(), credentials(file, access.user.as_deref())?);
     }
     if access.plain_http {
         options.plain_http.extend([registry.clone()].into_iter().chain(mirrors.iter().cloned()));
     }
     options.mirrors.insert(registry, mirrors.to_vec());
-    if std::io::stderr().is_terminal() {
-        options.progress = bar();
-    }
+    options.progress = progress();
     Client::new(options).map_err(refused)
 }
 
-/// One bar for what is under way; what is small never shows.
-fn bar() -> Arc<dyn Fn(Transfer) + Send + Sync> {
+/// A user and the password in a file, or the token in it.
+pub(crate) fn credentials(file: &Path, user: Option<&str>) -> Result<Credentials, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Failure::new(Exit::Failed, format!("{}: {e}", file.display())).code("io"))?;
+    let secret = SecretString::from(text.trim_end());
+    Ok(match user {
+        Some(user) => Credentials::Basic { user: user.to_owned(), password: secret },
+        None => Credentials::Bearer(secret),
+    })
+}
+
+/// One bar for what is under way, where somebody looks; what is small never shows.
+pub(crate) fn progress() -> Arc<dyn Fn(Transfer) + Send + Sync> {
+    if !std::io::stderr().is_terminal() {
+        return Arc::new(|_| ());
+    }
     let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes}");
     let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     Arc::new(move |Transfer { digest, done, total }| {
@@ -89,7 +95,7 @@ fn bar() -> Arc<dyn Fn(Transfer) + Send + Sync> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-pub(super) fn refused(e: OciError) -> Failure {
+pub(crate) fn refused(e: OciError) -> Failure {
     let exit = match &e {
         OciError::BadReference { .. } => Exit::Usage,
         OciError::NotFound { .. } => Exit::NotFound,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::json;
 use waystation_bundle::ContentDigest;
-use waystation_server::Trust as Loaded;
+use waystation_server::trust::Trust as Loaded;
 use waystation_sign::sign_file;
 use waystation_site::{List, Revoked, name_revocations, signer_of};
 
@@ -76,7 +76,7 @@ async fn next(global: &Global, by: &Renew, revoked: Option<(&Revoked, &str)>) ->
         files::replace(&by.policy, policy.as_bytes())?;
     }
     // What nobody would believe must not be what every host meets: then nothing would run.
-    let loaded = Loaded::load(&by.policy, Timestamp::now()).map_err(|e| {
+    let loaded = Loaded::load(&by.policy, 0, Timestamp::now()).map_err(|e| {
         undo.undo();
         Failure::new(Exit::Failed, format!("the new list would not be believed, and was taken back: {e}"))
             .code(e.code())

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use url::Url;
+use waystation_bundle::ContentDigest;
 use waystation_egress::addresses::screen;
 
 use crate::args::Up;
@@ -14,15 +16,10 @@ use crate::exit::{Exit, Failure};
 
 /// The text of `waystation.toml`.
 pub(super) async fn write(up: &Up, clients: &[Client], notes: &mut Vec<String>) -> Result<String, Failure> {
+    let supply = Supply::open(&up.plugins)?;
     let mut plugins = Map::new();
     let mut opened = false;
     for client in clients {
-        let file = up.plugins.join(format!("{}.wasm", client.plugin));
-        let file = std::fs::canonicalize(&file).map_err(|e| {
-            Failure::new(Exit::Failed, format!("{}: {e}", file.display()))
-                .code("io")
-                .hint("build the plugins with `cargo xtask plugins`")
-        })?;
         let mut grants = Map::new();
         for registry in &client.registries {
             let origin = registry.origin().ascii_serialization();
@@ -46,12 +43,15 @@ pub(super) async fn write(up: &Up, clients: &[Client], notes: &mut Vec<String>) 
             grants.insert(origin, grant);
         }
         let grants: Vec<Value> = grants.into_iter().map(|(_, grant)| grant).collect();
-        let plugin = json!({ "file": file, "config": client.config, "grants": { "http": grants } });
+        let id = format!("waystation/{}", client.plugin);
+        let plugin = json!({ "name": id, "config": client.config, "grants": { "http": grants } });
         plugins.insert(client.plugin.to_owned(), plugin);
     }
     let data = std::path::absolute(&up.data).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
     let settings = json!({
         "server": { "listen": up.listen.to_string(), "data_dir": data },
+        "trust": { "policy": supply.policy, "lock": data.join(format!("{}.lock", supply.known_by)) },
+        "indexes": { supply.known_by: { "path": supply.index, "root": supply.root } },
         "egress": { "allow_private_addresses": opened },
         "plugins": plugins,
     });
@@ -66,6 +66,33 @@ pub(super) async fn write(up: &Up, clients: &[Client], notes: &mut Vec<String>) 
         toml::to_string_pretty(&table).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?
     );
     Ok(text)
+}
+
+/// A folder of plugins: an index, its root, and the policy that trusts them.
+struct Supply {
+    index: PathBuf,
+    root: PathBuf,
+    policy: PathBuf,
+    /// Changes with the root and the policy: who names other ones decides anew.
+    known_by: String,
+}
+
+impl Supply {
+    fn open(folder: &Path) -> Result<Self, Failure> {
+        let failed = |file: &Path, e: &std::io::Error| {
+            Failure::new(Exit::Failed, format!("{}: {e}", file.display())).code("io").hint(
+                "--plugins names a folder with index/, root.json and trust.toml; `cargo xtask up` makes one",
+            )
+        };
+        let folder = std::path::absolute(folder).map_err(|e| failed(folder, &e))?;
+        let [index, root, policy] = ["index", "root.json", "trust.toml"].map(|name| folder.join(name));
+        let mut trusted = Vec::new();
+        for file in [&root, &policy] {
+            trusted.extend(std::fs::read(file).map_err(|e| failed(file, &e))?);
+        }
+        let digest = ContentDigest::of(&trusted).hex();
+        Ok(Self { index, root, policy, known_by: format!("plugins-{}", digest.get(..8).unwrap_or_default()) })
+    }
 }
 
 /// TOML has no null.

@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 use waystation_runtime::{Cause, Class};
 
 use super::ErrorView;
-use crate::plugins::AnyPlugin;
+use crate::plugins::{AnyPlugin, Plugins};
+use crate::trust::Standing;
 
 /// A plugin as it stands.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -61,6 +62,8 @@ pub struct ServingView {
     pub summary: String,
     /// `sha256:…`
     pub digest: String,
+    /// How it came to be admitted.
+    pub trust: Option<TrustView>,
     /// Whether its compiled form came from the cache.
     pub cached: bool,
     /// How long loading took, in milliseconds.
@@ -79,6 +82,17 @@ pub struct ServingView {
     pub http_bytes_in: u64,
     /// Bytes of bodies sent.
     pub http_bytes_out: u64,
+}
+
+/// How a plugin came to be admitted.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TrustView {
+    /// `verified`, or `dev`: its file lies in a folder whose plugins run without signatures.
+    pub state: String,
+    /// Who vouches, in a sentence.
+    pub message: String,
+    /// Who vouches, as the lock calls them.
+    pub signers: Vec<String>,
 }
 
 /// A limit.
@@ -138,8 +152,20 @@ pub fn class_word(class: Class) -> &'static str {
     }
 }
 
-impl From<&AnyPlugin> for PluginView {
-    fn from(plugin: &AnyPlugin) -> Self {
+impl PluginView {
+    /// One plugin, if there is one of that name.
+    #[must_use]
+    pub fn of(plugins: &Plugins, name: &str) -> Option<Self> {
+        Some(Self::new(&plugins.get(name)?, plugins.standing(name)))
+    }
+
+    /// All of them, by name.
+    #[must_use]
+    pub fn all(plugins: &Plugins) -> Vec<Self> {
+        plugins.all().iter().map(|plugin| Self::new(plugin, plugins.standing(plugin.name()))).collect()
+    }
+
+    fn new(plugin: &AnyPlugin, standing: Option<Standing>) -> Self {
         use waystation_runtime::Status;
         let metrics = plugin.metrics().snapshot();
         let status = plugin.status();
@@ -160,7 +186,7 @@ impl From<&AnyPlugin> for PluginView {
             world: plugin.world().map(str::to_owned),
             status: status.as_str().to_owned(),
             detail,
-            serving: plugin.serving().map(|serving| ServingView::new(&serving)),
+            serving: plugin.serving().map(|serving| ServingView::new(&serving, standing)),
             rejected: plugin.rejected().map(|e| ErrorView {
                 code: e.code().to_owned(),
                 message: e.to_string(),
@@ -186,7 +212,7 @@ fn millis(duration: std::time::Duration) -> f64 {
 }
 
 impl ServingView {
-    fn new(serving: &crate::plugins::Serving) -> Self {
+    fn new(serving: &crate::plugins::Serving, standing: Option<Standing>) -> Self {
         let http = serving.http.unwrap_or_default();
         Self {
             name: serving.manifest.name.to_string(),
@@ -194,6 +220,7 @@ impl ServingView {
             kind: serving.manifest.kind.to_string(),
             summary: serving.manifest.summary.clone(),
             digest: serving.digest.clone(),
+            trust: standing.map(TrustView::from),
             cached: serving.cached,
             load_ms: millis(serving.load_time),
             grants: serving
@@ -222,6 +249,13 @@ impl ServingView {
             http_bytes_in: http.bytes_in,
             http_bytes_out: http.bytes_out,
         }
+    }
+}
+
+impl From<Standing> for TrustView {
+    fn from(standing: Standing) -> Self {
+        let (state, signers) = (standing.trusted.as_str().to_owned(), standing.signers());
+        Self { state, message: standing.message, signers }
     }
 }
 

@@ -113,6 +113,37 @@ const CASES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "[plugins.a]\nfile = \"a\"\noci = \"r.example/a:1\"\n[plugins.b]\noci = \"r.example/a\"\n\
+         [plugins.c]\nfile = \"c\"\nversion = \"^1\"\n[plugins.d]\nname = \"tool\"\n[plugins.e]\nname = \"acme/tool\"\n\
+         [plugins.f]\nname = \"acme/tool\"\nversion = \"newest\"\nindex = \"mian\"",
+        &[
+            "3:7 conflict `plugins.a` has both `file` and `oci` | keep one: where the plugin comes from",
+            "5:7 invalid-value `plugins.b.oci` must name a tag or a digest, not \"r.example/a\" | did you mean \
+             \"r.example/a:1.0.0\"?",
+            "8:11 conflict `plugins.c.version` has no meaning without `name` | remove `version`",
+            "10:8 invalid-value `plugins.d.name` must be what the plugin calls itself, such as \
+             \"waystation/http-json\", not \"tool\"",
+            "12:8 unknown-reference `plugins.e.name` is in an index, and there is no index | add [indexes.NAME] with \
+             its `url` and `root`",
+            "15:11 invalid-value `plugins.f.version` must be a range of versions such as \"^1.2\", not \"newest\" | \
+             unexpected character 'n' while parsing major version number",
+            "16:9 unknown-reference `plugins.f.index` names the index `mian`, which is not there | add [indexes.mian]",
+        ],
+    ),
+    (
+        "[indexes.a]\nroot = \"r\"\n[indexes.b]\nurl = \"https://i.example/\"\npath = \"p\"\nroot = \"r\"\n\
+         [registries.\"r.example\"]\nuser = \"u\"\n[registries.\"https://r.example\"]\n[trust]\nrecheck = \"1h\"\ndev = [\"\"]",
+        &[
+            "1:10 missing-key `indexes.a` needs the key `url` or `path` | add `url = \"https://…\"`",
+            "5:8 conflict `indexes.b` has both `url` and `path` | keep one",
+            "8:8 missing-key `registries.\"r.example\"` has a `user` and no `password` | add `password = { file = \"…\" }`",
+            "9:13 invalid-value `registries.\"https://r.example\"` must be a registry's host, with a port where it has \
+             one, without a scheme",
+            "11:11 out-of-range `trust.recheck` must be from 1s to 1m, not \"1h\"",
+            "12:8 invalid-value `trust.dev[0]` must be a path: not empty, no NUL byte, not \"\"",
+        ],
+    ),
+    (
         "[plugins.a]\nfile = \"a\"\non_failure = \"ignore\"\ndigest = \"sha256:12\"\nconfig = 1",
         &[
             "3:14 invalid-value `plugins.a.on_failure` must not be \"ignore\" | it can be `closed`, \
@@ -125,8 +156,8 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "[plugins.a]\n[plugins.a.grants]\nkv = \"yes\"\nhttp = { origin = \"https://a.example\" }",
         &[
-            "1:10 missing-key `plugins.a` needs the key `file` | add `file = …`. The plugin: a \
-             `.plugin.tar` file, or a component, a `.wasm` file.",
+            "1:10 missing-key `plugins.a` needs the key `file`, `oci` or `name` | add where it \
+             comes from: `file = \"NAME-VERSION.plugin.tar\"`",
             "3:6 wrong-type `plugins.a.grants.kv` must be a boolean, not a string | write true or false, \
              without quotes",
             "4:8 wrong-type `plugins.a.grants.http` must be an array, not a table | use double brackets \
@@ -196,7 +227,8 @@ const CASES: &[(&str, &[&str])] = &[
             "3:11 invalid-value `channels.c.events[0]` must not be \"release.fuond\" | did you mean \
              \"release.found\"? It can be `release.found`, `release.withdrawn`, `item.outdated`, \
              `item.current`, `item.added`, `item.changed`, `item.removed`, `check.failed`, \
-             `check.recovered`, `plugin.quarantined`, `plugin.state`",
+             `check.recovered`, `plugin.quarantined`, `plugin.state`, `plugin.installed`, `plugin.upgraded`, \
+             `plugin.granted`, `plugin.revoked`, `trust.state`",
             "4:16 invalid-value `channels.c.min_severity` must not be \"low\" | it can be `info`, \
              `notice`, `warning`, `critical`",
         ],
@@ -206,8 +238,8 @@ const CASES: &[(&str, &[&str])] = &[
         &[
             "3:10 invalid-value `channels.c.events` must not be empty | leave the key out to get its \
              default",
-            "4:10 missing-key `plugins.ntfy` needs the key `file` | add `file = …`. The plugin: a \
-             `.plugin.tar` file, or a component, a `.wasm` file.",
+            "4:10 missing-key `plugins.ntfy` needs the key `file`, `oci` or `name` | add where it \
+             comes from: `file = \"NAME-VERSION.plugin.tar\"`",
         ],
     ),
     (

@@ -32,7 +32,7 @@ fn a_variable_wins_over_the_file() {
     assert!(!config.plugins["git-hub"].enabled);
     assert_eq!(config.plugins["git-hub"].credentials["a_b"].from, SecretSource::File("/s".into()));
     assert_eq!(config.items["x/y"].locator, "m");
-    assert_eq!(config.plugins["new-one"].file, PathBuf::from("new.wasm"));
+    assert_eq!(config.plugins["new-one"].file, Some(PathBuf::from("new.wasm")));
     assert_eq!(config.checks.jitter, TimeSpan::seconds(900));
 }
 
@@ -124,8 +124,8 @@ fn a_value_that_does_not_fit_is_told_with_its_variable() {
             "WAYSTATION_DATABASE_URL invalid-value `database.url` must start with \"sqlite:\" or \"postgres://\"",
             "WAYSTATION_EGRESS__ALLOW_PRIVATE_ADDRESSES wrong-type `egress.allow_private_addresses` must be a boolean, \
              not a string | write true or false, without quotes",
-            "WAYSTATION_PLUGINS__NTFI__ENABLED missing-key `plugins.ntfi` needs the key `file` | add `file = …`. The plugin: a \
-             `.plugin.tar` file, or a component, a `.wasm` file.",
+            "WAYSTATION_PLUGINS__NTFI__ENABLED missing-key `plugins.ntfi` needs the key `file`, `oci` or `name` | add where it \
+             comes from: `file = \"NAME-VERSION.plugin.tar\"`",
             "WAYSTATION_QUARANTINE__FAILURES out-of-range `quarantine.failures` must be from 1 to 1000, not 0",
             "WAYSTATION_SERVER__LISTEN invalid-value `server.listen` must be an IP address and a port such as \
              \"127.0.0.1:7780\" or \"[::]:7780\", not \"localhost:80\" | did you mean \"127.0.0.1:80\"?",

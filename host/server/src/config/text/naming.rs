@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use waystation_bundle::is_label;
 use waystation_core::{
     item::{Locator, MAX_LOCATOR},
     name::ItemName,
     schedule::CronExpr,
 };
 use waystation_egress::headers;
+use waystation_oci::Reference;
 
 use super::{Refusal, Text, text};
 
@@ -160,6 +162,53 @@ word!(
             None if hex(text) => Err(refusal().did_you_mean(format_args!("sha256:{text}"))),
             _ => Err(refusal()),
         }
+    }
+);
+word!(
+    /// Where a plugin is in an OCI registry: `REGISTRY/NAME:TAG` or `REGISTRY/NAME@DIGEST`.
+    OciReference,
+    "oci-reference",
+    Some("^[^ /]+/[^ ]+$"),
+    |text| match text.parse::<Reference>() {
+        Ok(found) if found.tag().is_some() || found.digest().is_some() => Ok(text.to_owned()),
+        Ok(found) => Err(Refusal::must("must name a tag or a digest").did_you_mean(format_args!("{found}:1.0.0"))),
+        Err(error) => Err(Refusal {
+            must: "must be REGISTRY/NAME:TAG or REGISTRY/NAME@DIGEST".to_owned(),
+            hint: Some(error.to_string()),
+        }),
+    }
+);
+word!(
+    /// A registry as references name it: its host, with a port where it has one.
+    RegistryName,
+    "registry",
+    Some("^[A-Za-z0-9.-]+(:[0-9]+)?$"),
+    |text| match format!("{text}/x").parse::<Reference>() {
+        Ok(found) if found.registry() == text => Ok(text.to_owned()),
+        _ => Err(Refusal::must("must be a registry's host, with a port where it has one, without a scheme")),
+    }
+);
+word!(
+    /// What a plugin calls itself: `namespace/name`.
+    PluginId,
+    "plugin-id",
+    Some("^[a-z0-9-]+/[a-z0-9-]+$"),
+    |text| match text.split_once('/') {
+        Some((namespace, name)) if is_label(namespace) && is_label(name) => Ok(text.to_owned()),
+        _ => Err(Refusal::must("must be what the plugin calls itself, such as \"waystation/http-json\"")),
+    }
+);
+word!(
+    /// Versions of a plugin: a semantic version range such as `^1.2` or `>=1.0, <3.0`.
+    VersionRange,
+    "version-range",
+    Some("^[-0-9A-Za-z.*^~<>=+, ]+$"),
+    |text| match text.parse::<semver::VersionReq>() {
+        Ok(range) => Ok(range.to_string()),
+        Err(error) => Err(Refusal {
+            must: "must be a range of versions such as \"^1.2\"".to_owned(),
+            hint: Some(error.to_string()),
+        }),
     }
 );
 word!(

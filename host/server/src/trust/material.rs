@@ -5,8 +5,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use waystation_bundle::Package;
-use waystation_trust::{Judgement, RevocationSource, Revocations, TrustError, TrustPolicy};
+use sha2::{Digest as _, Sha256};
+use waystation_trust::{Evidence, Judgement, RevocationSource, Revocations, TrustError, TrustPolicy};
 use waystation_verify::{MAX_BUNDLE, MAX_ROOT, Refusal, Roots, TrustRoot};
 
 /// The largest policy, and the largest list of revocations, in bytes.
@@ -18,6 +18,7 @@ pub struct Trust {
     policy: TrustPolicy,
     roots: Roots,
     revocations: Option<Revocations>,
+    fingerprint: [u8; 32],
 }
 
 /// Why there is nothing to judge by. Whoever meets it runs no plugin.
@@ -74,9 +75,17 @@ impl TrustUnusable {
 impl Trust {
     /// Reads a policy and everything that it names, from the policy's folder on. All of it can be used, or none is.
     ///
+    /// `seen` is the highest number of a list of revocations that was seen before: none with a smaller one is taken.
+    ///
     /// # Errors
     /// See [`TrustUnusable`].
-    pub fn load(path: &Path, now: Timestamp) -> Result<Self, TrustUnusable> {
+    pub fn load(path: &Path, seen: u64, now: Timestamp) -> Result<Self, TrustUnusable> {
+        let mut fingerprint = Sha256::new();
+        let mut read = |path: &Path, limit| {
+            let bytes = read(path, limit)?;
+            fingerprint.update(Sha256::digest(&bytes));
+            Ok(bytes)
+        };
         let unusable = |path: &Path| {
             let path = path.to_owned();
             move |source| TrustUnusable::Policy { path, source }
@@ -89,19 +98,19 @@ impl Trust {
         let mut roots = Roots::default();
         for root in policy.roots() {
             let file = folder.join(&root.path);
-            let read = TrustRoot::parse(&read(&file, MAX_ROOT)?);
-            let read = read.map_err(|source| TrustUnusable::Root { path: file, source })?;
-            roots = roots.for_domain(root.domain.as_str(), read);
+            let parsed = TrustRoot::parse(&read(&file, MAX_ROOT)?);
+            let parsed = parsed.map_err(|source| TrustUnusable::Root { path: file, source })?;
+            roots = roots.for_domain(root.domain.as_str(), parsed);
         }
         let revocations = policy.revocation_file().map(|listed| {
             let file = folder.join(listed);
             let list = read(&file, MAX_FILE)?;
             let signature = read(&beside(&file), MAX_BUNDLE)?;
-            let source = RevocationSource { list: &list, signatures: &[&signature], seen: 0 };
+            let source = RevocationSource { list: &list, signatures: &[&signature], seen };
             policy.revocations(&source, &roots, now).map_err(unusable(&file))
         });
         let revocations = revocations.transpose()?;
-        Ok(Self { policy, roots, revocations })
+        Ok(Self { policy, roots, revocations, fingerprint: fingerprint.finalize().into() })
     }
 
     /// The policy.
@@ -116,10 +125,16 @@ impl Trust {
         self.revocations.as_ref()
     }
 
+    /// Whether it was read from the same bytes as another one.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+
     /// Holds a plugin against the policy.
     #[must_use]
-    pub fn judge(&self, package: &Package, now: Timestamp) -> Judgement {
-        self.policy.judge(package, &self.roots, self.revocations.as_ref(), now)
+    pub fn judge(&self, plugin: &Evidence, now: Timestamp) -> Judgement {
+        self.policy.judge(plugin, &self.roots, self.revocations.as_ref(), now)
     }
 }
 

@@ -1,0 +1,7 @@
+//! Indexes that are written and read, and attacks on them.
+
+mod attacks;
+mod reading;
+mod sites;
+mod support;
+mod writing;
