@@ -137,6 +137,11 @@ fn openssl_asks_and_is_answered() {
     assert!(asked, "{said}");
     let query = std::fs::read(folder.join("query")).unwrap();
     assert_eq!(code(authority.answer(&query, Timestamp::now())), "timestamp-malformed");
+    std::fs::write(folder.join("answer"), authority.respond(&query, Timestamp::now())).unwrap();
+    let (_, said) = openssl(folder, &["ts", "-reply", "-in", "answer", "-text"]);
+    assert!(said.contains("Status: Rejected.") && said.contains("not permitted or supported"), "{said}");
+    let refused = Query::new(b"signature").unwrap().accept(&authority.respond(b"hello", Timestamp::now()));
+    assert_eq!(code(refused), "timestamp-refused");
 }
 
 #[test]
