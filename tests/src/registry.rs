@@ -1,19 +1,17 @@
-//! An OCI registry, as Debian has it.
+//! A registry of OCI artifacts: `docker-registry`, which `cargo xtask test` installs.
 
 use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
-use tokio::process::{Child, Command};
 
 use crate::patience::until;
 
-/// A registry's program, on a free port: killed when dropped. `more` is added to its configuration, `http` to its part on
-/// HTTP.
+/// The program on a free port; `more` is added to its configuration, `http` to its part on HTTP. Gives where it is.
 ///
 /// # Errors
-/// When it does not start.
-pub async fn registry(folder: &Path, more: &str, http: &str) -> Result<(Child, String)> {
+/// When there is no such program, or it does not listen.
+pub async fn start(folder: &Path, more: &str, http: &str) -> Result<(tokio::process::Child, String)> {
     // It tells nobody which port it took, so it gets one that was free a moment ago.
     let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
     let config = folder.join("registry.yml");
@@ -22,7 +20,7 @@ pub async fn registry(folder: &Path, more: &str, http: &str) -> Result<(Child, S
         "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {storage:?}}}}}\nhttp: {{addr: \"{address}\"{http}}}\n{more}"
     );
     std::fs::write(&config, text)?;
-    let mut command = Command::new("docker-registry");
+    let mut command = tokio::process::Command::new("docker-registry");
     command.arg("serve").arg(config).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let child = command
         .spawn()

@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -11,8 +10,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use waystation_tests::api::text;
-use waystation_tests::registry::registry;
-use waystation_tests::{Authority, Folder, Host, Ran, Reply, StandIn, built, settings, wasm};
+use waystation_tests::{Authority, Folder, Host, Ran, Reply, StandIn, built, registry, settings, wasm};
 
 /// Two builds of a plugin and of all it stands on.
 const BUILDING: Duration = Duration::from_secs(550);
@@ -253,7 +251,7 @@ async fn a_package_is_pushed_to_a_registry_and_pulled_from_it() -> Result<()> {
     let folder = workshop()?;
     std::fs::write(folder.path().join("README.md"), "# http-json\n")?;
     let packed = pack(&folder, &["--readme", "README.md"]).await?;
-    let (_registry, address) = registry(folder.path(), "", "").await?;
+    let (_registry, address) = registry::start(folder.path(), "", "").await?;
     let name = format!("{address}/example/http-json");
     let pushed = folder.run(&["plugin", "push", PACKED, &name, "--plain-http", "--json"]).await?;
     ensure!(pushed.code == 0, "{pushed:?}");
@@ -295,7 +293,7 @@ async fn a_registry_behind_a_private_authority_and_a_password_is_spoken_to() -> 
     std::fs::write(at("bad"), "wrong horse\n")?;
     let tls = format!(", tls: {{certificate: {:?}, key: {:?}}}", at("cert.pem"), at("key.pem"));
     let auth = format!("auth: {{htpasswd: {{realm: here, path: {:?}}}}}\n", at("htpasswd"));
-    let (_registry, address) = registry(folder.path(), &auth, &tls).await?;
+    let (_registry, address) = registry::start(folder.path(), &auth, &tls).await?;
     let port = address.rsplit(':').next().context("no port")?;
     let name = format!("localhost:{port}/example/http-json:1");
     let push = ["plugin", "push", PACKED, &name, "--json"];

@@ -4,8 +4,7 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 use waystation_bundle::{Limits, Package, PackageWriter};
 use waystation_tests::api::text;
-use waystation_tests::registry::registry;
-use waystation_tests::{Folder, Ran};
+use waystation_tests::{Folder, Ran, registry};
 
 /// A folder with a plugin that nobody signed, and a site that may sign it.
 async fn folder() -> Result<(Folder, Package)> {
@@ -29,7 +28,7 @@ fn code(ran: &Ran) -> String {
 #[tokio::test]
 async fn a_plugin_is_published_and_comes_back_as_it_was_signed() -> Result<()> {
     let (folder, package) = folder().await?;
-    let (_registry, address) = registry(folder.path(), "", "").await?;
+    let (_registry, address) = registry::start(folder.path(), "", "").await?;
     let name = format!("{address}/acme/tool");
     let publish = [
         "--json",

@@ -3,9 +3,8 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use waystation_tests::api::{list, text};
-use waystation_tests::registry::registry;
 use waystation_tests::site::{self, code, done};
-use waystation_tests::{Folder, Host, StandIn, until};
+use waystation_tests::{Folder, Host, StandIn, registry, until};
 
 /// The only decision of a sync.
 async fn decision(folder: &Folder, args: &[&str]) -> Result<Value> {
@@ -20,7 +19,7 @@ async fn push(folder: &Folder, file: &str, reference: &str) -> Result<()> {
 #[tokio::test]
 async fn a_tag_that_was_moved_is_not_followed() -> Result<()> {
     let folder = Folder::new("")?;
-    let (_registry, address) = registry(folder.path(), "", "").await?;
+    let (_registry, address) = registry::start(folder.path(), "", "").await?;
     let reference = format!("{address}/acme/http-json:0.1.0");
     let toml = format!(
         "{}\n[trust]\nrecheck = \"1s\"\n[registries.{address:?}]\nplain_http = true\n\
