@@ -29,7 +29,7 @@ use serde_json::Value;
 use stand_in::{Fault, Service, StandIn, identity_token};
 use waystation_bundle::{Limits, PackageWriter};
 use waystation_tests::api::text;
-use waystation_tests::{Folder, Ran};
+use waystation_tests::{Authority, Folder, Ran, Reply, StandIn as Site};
 
 /// A folder with a plugin, services, and a policy that believes one identity.
 async fn folder(logs: &[Service]) -> Result<(Folder, StandIn)> {
@@ -177,5 +177,42 @@ async fn a_key_can_have_its_time_from_a_service() -> Result<()> {
         "http://clock.example",
     ]);
     assert_eq!(code(&plain.await?), "already-signed");
+    Ok(())
+}
+
+#[tokio::test]
+async fn services_are_checked_against_their_authorities() -> Result<()> {
+    let (folder, _services) = folder(&[]).await?;
+    let (ours, stranger) = (Authority::new()?, Authority::new()?);
+    ours.write(&folder.path().join("ca.pem"))?;
+    let ran = folder.run(&["key", "new", "--no-passphrase"]).await?;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // What answers is no timestamp authority; that it was heard is what tells.
+    for (by, name, ca, expected) in [
+        (&ours, "127.0.0.1", true, "timestamp-malformed"),
+        (&ours, "127.0.0.1", false, "service-unreachable"),
+        (&ours, "127.0.0.2", true, "service-unreachable"),
+        (&stranger, "127.0.0.1", true, "service-unreachable"),
+    ] {
+        let site = Site::start_secure(by.acceptor(name, None)?).await?;
+        site.on("/clock", Reply::body("hello"));
+        let url = site.url("/clock");
+        let mut sign = vec![
+            "--json",
+            "plugin",
+            "sign",
+            "tool.plugin.tar",
+            "--key",
+            "signing.key",
+            "--timestamp-url",
+            &url,
+        ];
+        if ca {
+            sign.extend(["--services-ca-file", "ca.pem"]);
+        }
+        let ran = folder.run(&sign).await?;
+        assert_eq!((ran.code, code(&ran).as_str()), (1, expected), "{ran:?}");
+        assert_eq!(site.seen().is_empty(), expected == "service-unreachable");
+    }
     Ok(())
 }

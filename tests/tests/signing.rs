@@ -185,8 +185,12 @@ async fn a_leaked_key_is_replaced() -> Result<()> {
     assert_eq!(code(&folder, &revoke).await?, "not-a-signer");
     assert_eq!(text(&done(&folder, &EXPLAIN).await?, "state"), "verified");
     done(&folder, &["trust", "add-key", "second", "new.key.pub", "--namespace", "acme"]).await?;
-    let list = done(&folder, &revoke).await?;
+    // What is proven to be from before it leaked still counts.
+    let since = [&revoke[..], &["--since", "2999-01-01T00:00:00Z"]].concat();
+    let list = done(&folder, &since).await?;
     assert_eq!((&list["number"], text(&list, "signer")), (&1.into(), "second"));
+    assert_eq!(text(&done(&folder, &EXPLAIN).await?, "state"), "verified");
+    assert_eq!(done(&folder, &revoke).await?["number"], 2);
     assert_eq!(code(&folder, &EXPLAIN).await?, "signer-revoked");
     assert_eq!(code(&folder, &revoke).await?, "already-revoked");
     // Signed again with the new key it runs, though the old signature is still there.
@@ -201,7 +205,7 @@ async fn a_leaked_key_is_replaced() -> Result<()> {
     done(&folder, &[&["trust", "revoke", "digest", &digest, "--why", "it leaks"], &by[..]].concat()).await?;
     assert_eq!(code(&folder, &EXPLAIN).await?, "digest-revoked");
     let renewed = done(&folder, &[&["trust", "revoke", "renew", "--days", "7"], &by[..]].concat()).await?;
-    assert_eq!(renewed["number"], 3);
+    assert_eq!(renewed["number"], 4);
     assert_eq!(code(&folder, &EXPLAIN).await?, "digest-revoked");
     assert!(std::fs::read_to_string(&policy)?.starts_with("# ours\n"));
     Ok(())
@@ -223,5 +227,67 @@ async fn a_list_that_nobody_would_believe_is_taken_back() -> Result<()> {
         assert!(!folder.path().join("revocations.json").exists());
         assert_eq!(text(&done(&folder, &EXPLAIN).await?, "state"), "verified");
     }
+    Ok(())
+}
+
+/// A clock on a machine of its own, until it is dropped.
+async fn clock(folder: &Folder) -> Result<(tokio::process::Child, String)> {
+    use tokio::io::AsyncBufReadExt as _;
+
+    let mut command = folder.command(&["--json", "trust", "clock", "--listen", "127.0.0.1:0"])?;
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn()?;
+    let stdout = child.stdout.take().ok_or_else(|| anyhow::anyhow!("it has no output"))?;
+    let line = tokio::io::BufReader::new(stdout).lines().next_line().await?.unwrap_or_default();
+    Ok((child, text(&serde_json::from_str(&line)?, "url").to_owned()))
+}
+
+#[tokio::test]
+async fn a_clock_on_another_machine_dates_what_is_signed_here() -> Result<()> {
+    let ((there, _), (here, _)) = (folder()?, folder()?);
+    done(&there, &INIT).await?;
+    let (_clock, url) = clock(&there).await?;
+    // The signer has its own key, and of the clock nothing but the root.
+    done(&here, &INIT).await?;
+    std::fs::remove_file(here.path().join("timestamps.key"))?;
+    let sign = ["plugin", "sign", "tool.plugin.tar", "--key", "signing.key", "--timestamp-url", &url];
+    let own = [&sign[..], &["--trusted-root", "trusted_root.json"]].concat();
+    assert_eq!(code(&here, &own).await?, "timestamp-invalid");
+    std::fs::copy(there.path().join("trusted_root.json"), here.path().join("trusted_root.json"))?;
+    let signed = done(&here, &own).await?;
+    assert_eq!(signed["verified"], true);
+    assert_eq!(text(&done(&here, &EXPLAIN).await?, "state"), "verified");
+
+    // It answers questions, and bounds what it reads.
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    assert_eq!(client.get(&url).send().await?.status(), 405);
+    assert_eq!(client.post(&url).body("hello").send().await?.status(), 415);
+    let ask = |body: Vec<u8>| {
+        client.post(&url).header("content-type", "application/timestamp-query").body(body).send()
+    };
+    assert_eq!(ask(vec![0; 1 << 20]).await?.status(), 413);
+    // A refusal is an answer of the protocol.
+    let refused = ask(b"hello".to_vec()).await?;
+    assert_eq!(
+        (refused.status().as_u16(), refused.bytes().await?.get(..7)),
+        (200, Some(&[0x30, 9, 0x30, 7, 2, 1, 2][..]))
+    );
+    // Without TLS only on this machine, unless one says so.
+    let elsewhere = [
+        "plugin",
+        "sign",
+        "tool.plugin.tar",
+        "-o",
+        "x.tar",
+        "--key",
+        "other.key",
+        "--timestamp-url",
+        "http://clock.invalid/",
+    ];
+    done(&here, &["key", "new", "-o", "other.key", "--no-passphrase"]).await?;
+    assert_eq!(code(&here, &elsewhere).await?, "service-address");
+    assert_eq!(
+        code(&here, &[&elsewhere[..], &["--timestamp-plain-http"]].concat()).await?,
+        "service-unreachable"
+    );
     Ok(())
 }

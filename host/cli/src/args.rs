@@ -401,6 +401,8 @@ pub(crate) enum Trust {
     Init(sign::TrustInit),
     /// Let one more key sign plugins of a namespace
     AddKey(sign::TrustAddKey),
+    /// Tell others when something was signed: a timestamp authority of your own over HTTP
+    Clock(sign::TrustClock),
     /// Withdraw a plugin, or what a key or an identity signed
     #[command(subcommand)]
     Revoke(sign::TrustRevoke),

@@ -47,7 +47,8 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Outcome {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}.tmp", std::process::id()));
     let written = || {
-        let mut file = File::create(&temporary)?;
+        // Never what somebody else put there.
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
         if let Ok(there) = std::fs::metadata(path) {
             file.set_permissions(there.permissions())?;
         }

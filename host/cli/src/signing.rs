@@ -62,7 +62,7 @@ impl Clocks {
         let open = |path: &std::path::PathBuf| passphrase.open(path, Authority::from_pem);
         let authorities = time.timestamp_authority.iter().map(open).collect::<Result<_, _>>()?;
         let urls = time.timestamp_url.clone();
-        let http = if urls.is_empty() { None } else { Some(http(time.services_ca_file.as_deref())?) };
+        let http = if urls.is_empty() { None } else { Some(clock_http(time)?) };
         Ok(Self { authorities, urls, http })
     }
 
@@ -80,10 +80,28 @@ impl Clocks {
     }
 }
 
+/// Connections to timestamp authorities.
+fn clock_http(time: &Time) -> Result<Http, Failure> {
+    let mut options = options(time.services_ca_file.as_deref())?;
+    if time.timestamp_plain_http {
+        let hosts = time.timestamp_url.iter().filter_map(|url| {
+            let url = url::Url::parse(url).ok()?;
+            let host = url.host_str()?;
+            Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+        });
+        options.plain_http.extend(hosts);
+    }
+    Http::new(options).map_err(unserved)
+}
+
 /// Connections to the services that sign.
 pub(crate) fn http(ca_file: Option<&Path>) -> Result<Http, Failure> {
+    Http::new(options(ca_file)?).map_err(unserved)
+}
+
+fn options(ca_file: Option<&Path>) -> Result<Options, Failure> {
     let roots = Roots::load(ca_file).map_err(|e| Failure::new(Exit::Failed, e.to_string()).code(e.code()))?;
-    Http::new(Options::new(roots)).map_err(unserved)
+    Ok(Options::new(roots))
 }
 
 /// A passphrase that is asked for once, and only if something needs it.

@@ -137,6 +137,11 @@ fn openssl_asks_and_is_answered() {
     assert!(asked, "{said}");
     let query = std::fs::read(folder.join("query")).unwrap();
     assert_eq!(code(authority.answer(&query, Timestamp::now())), "timestamp-malformed");
+    std::fs::write(folder.join("answer"), authority.respond(&query, Timestamp::now())).unwrap();
+    let (_, said) = openssl(folder, &["ts", "-reply", "-in", "answer", "-text"]);
+    assert!(said.contains("Status: Rejected.") && said.contains("not permitted or supported"), "{said}");
+    let refused = Query::new(b"signature").unwrap().accept(&authority.respond(b"hello", Timestamp::now()));
+    assert_eq!(code(refused), "timestamp-refused");
 }
 
 #[test]
@@ -229,4 +234,32 @@ fn a_file_that_is_no_authority_is_refused() {
     }
     assert_eq!(code(Authority::from_pem(&format!("{begin}{certificates}").into(), None)), "key-malformed");
     assert_eq!(code(Authority::from_pem(&"".into(), None)), "authority-malformed");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(512))]
+
+    /// Whatever comes, it is read or refused: part of an answer, with other bytes in it, or anything at all.
+    #[test]
+    fn nothing_that_is_read_breaks_the_reader(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64),
+        at in 0usize..1_200,
+        cut in 0usize..1_200,
+    ) {
+        let authority = Authority::generate("ours", Timestamp::from_second(1_760_000_000).unwrap()).unwrap();
+        let query = Query::new(b"signature").unwrap();
+        let mut answer = authority.answer(query.as_bytes(), Timestamp::now()).unwrap();
+        let stamp = query.accept(&answer).unwrap();
+        let at = at.min(answer.len());
+        let end = (at + bytes.len()).min(answer.len());
+        answer.splice(at..end, bytes.iter().copied());
+        answer.truncate(answer.len().saturating_sub(cut));
+        if let Ok(read) = query.accept(&answer) {
+            // It has the imprint and the nonce of the question still.
+            proptest::prop_assert!(read.as_bytes().len() > 64 && (cut == 0 || read == stamp));
+        }
+        let _ = query.accept(&bytes);
+        let _ = authority.answer(&bytes, Timestamp::now());
+        let _ = Authority::from_pem(&String::from_utf8_lossy(&bytes).into_owned().into(), None);
+    }
 }

@@ -30,10 +30,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// TLS everywhere but on this machine; half a minute for each question.
+    /// TLS everywhere but on this machine; a minute for each question: a log answers when it has taken the entry in.
     #[must_use]
     pub const fn new(roots: Roots) -> Self {
-        Self { roots, timeout: Duration::from_secs(30), plain_http: BTreeSet::new() }
+        Self { roots, timeout: Duration::from_secs(60), plain_http: BTreeSet::new() }
     }
 }
 

@@ -235,3 +235,75 @@ fn second_answer(answer: &[u8]) -> Result<Value, &'static str> {
     let entry: Second = serde_json::from_slice(answer).map_err(|_| "it is no entry with its proof")?;
     serde_json::to_value(&entry).map_err(|_| "it is no entry with its proof")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body() -> String {
+        STANDARD.encode(r#"{"kind":"dsse","apiVersion":"0.0.1","spec":{}}"#)
+    }
+
+    fn first() -> Value {
+        json!({ "24296fb24b8ad77a": {
+            "body": body(), "integratedTime": 1_760_000_000, "logID": "c0d2", "logIndex": 7,
+            "verification": {
+                "signedEntryTimestamp": "c2V0",
+                "inclusionProof": {
+                    "checkpoint": "log\n", "hashes": ["00ff"], "logIndex": 3, "rootHash": "ab", "treeSize": 4,
+                },
+            },
+            "attestation": {},
+        } })
+    }
+
+    #[test]
+    fn an_entry_of_the_first_version_becomes_one_of_a_bundle() {
+        let entry = first_answer(first().to_string().as_bytes()).unwrap();
+        assert_eq!(entry["logId"]["keyId"], STANDARD.encode([0xc0, 0xd2]));
+        assert_eq!(entry["kindVersion"], json!({ "kind": "dsse", "version": "0.0.1" }));
+        assert_eq!(entry["inclusionProof"]["hashes"], json!([STANDARD.encode([0, 0xff])]));
+        assert_eq!((&entry["logIndex"], &entry["integratedTime"]), (&json!("7"), &json!("1760000000")));
+    }
+
+    #[test]
+    fn what_is_no_entry_of_the_first_version_is_refused() {
+        let of = |change: fn(&mut Value)| {
+            let mut answer = first();
+            change(&mut answer);
+            first_answer(answer.to_string().as_bytes())
+        };
+        let one = |answer: &mut Value| answer["24296fb24b8ad77a"].take();
+        assert!(of(|_| ()).is_ok());
+        assert!(of(|answer| *answer = json!({})).is_err());
+        assert!(of(|answer| *answer = json!([])).is_err());
+        assert!(of(|answer| answer["25"] = answer["24296fb24b8ad77a"].clone()).is_err());
+        assert!(of(|answer| answer["24296fb24b8ad77a"]["logID"] = json!("xy")).is_err());
+        assert!(of(|answer| answer["24296fb24b8ad77a"]["logIndex"] = json!(-1)).is_err());
+        assert!(of(|answer| answer["24296fb24b8ad77a"]["body"] = json!("e30=")).is_err());
+        let mut answer = first();
+        assert!(first_answer(one(&mut answer).to_string().as_bytes()).is_err());
+        for bad in [&b""[..], b"{", b"null", &[0xff]] {
+            assert!(first_answer(bad).is_err() && second_answer(bad).is_err());
+        }
+    }
+
+    #[test]
+    fn of_an_entry_of_the_second_version_only_what_belongs_into_a_bundle_is_taken() {
+        let answer = json!({
+            "logIndex": 5, "logId": { "keyId": "AAAA" },
+            "kindVersion": { "kind": "hashedrekord", "version": "0.0.2" },
+            "integratedTime": "0", "inclusionPromise": null, "more": { "of": "it" },
+            "inclusionProof": { "rootHash": "AAAA", "treeSize": "6", "checkpoint": { "envelope": "log\n" } },
+            "canonicalizedBody": "e30=",
+        });
+        let entry = second_answer(answer.to_string().as_bytes()).unwrap();
+        let names: Vec<_> = entry.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["canonicalizedBody", "inclusionProof", "kindVersion", "logId", "logIndex"]);
+        // Zero is left out by some writers of protocol buffers.
+        assert_eq!((&entry["logIndex"], &entry["inclusionProof"]["logIndex"]), (&json!("5"), &json!("0")));
+        let mut bare = answer;
+        bare["inclusionProof"] = Value::Null;
+        assert!(second_answer(bare.to_string().as_bytes()).is_err());
+    }
+}

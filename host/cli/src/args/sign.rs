@@ -1,6 +1,7 @@
 //! Keys, signatures, and what a site's own trust is made of.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -83,6 +84,9 @@ pub(crate) struct Time {
     /// A timestamp authority to ask (RFC 3161); may be repeated
     #[arg(long, value_name = "URL")]
     pub(crate) timestamp_url: Vec<String>,
+    /// Speak HTTP to timestamp authorities, without TLS: what they answer is signed
+    #[arg(long, requires = "timestamp_url")]
+    pub(crate) timestamp_plain_http: bool,
     /// Sign without a time, which no trust policy admits
     #[arg(long, conflicts_with_all = ["timestamp_authority", "timestamp_url"])]
     pub(crate) no_timestamp: bool,
@@ -181,6 +185,18 @@ pub(crate) struct TrustAddKey {
     /// The policy
     #[arg(long, default_value = "trust.toml", value_name = "FILE")]
     pub(crate) policy: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrustClock {
+    /// The authority: its key and certificates, PEM
+    #[arg(default_value = "timestamps.key", value_name = "FILE")]
+    pub(crate) authority: PathBuf,
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:7781", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,6 @@
 //! `waystation trust`: whose plugins may run, and why.
 
+mod clock;
 mod init;
 mod revoke;
 
@@ -26,6 +27,7 @@ pub(crate) async fn run(global: &Global, command: &Trust) -> Outcome {
         Trust::Explain { plugin, policy } => explain(global, plugin, policy),
         Trust::Init(args) => init::run(global, args),
         Trust::AddKey(args) => init::add_key(global, args),
+        Trust::Clock(args) => clock::run(global, args).await,
         Trust::Revoke(command) => revoke::run(global, command).await,
     }
 }

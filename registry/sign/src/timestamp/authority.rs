@@ -129,6 +129,14 @@ impl Authority {
         query.accept(&self.answer(query.as_bytes(), at)?)
     }
 
+    /// The answer to whoever asks: a timestamp, or a refusal in the words of the protocol (RFC 3161, 2.4.2).
+    #[must_use]
+    pub fn respond(&self, query: &[u8], at: Timestamp) -> Vec<u8> {
+        // `rejection`, and of the reasons `badRequest`.
+        const REFUSED: [u8; 11] = [0x30, 0x09, 0x30, 0x07, 0x02, 0x01, 0x02, 0x03, 0x02, 0x05, 0x20];
+        self.answer(query, at).unwrap_or_else(|_| REFUSED.to_vec())
+    }
+
     /// The answer to a query, DER in and out.
     ///
     /// # Errors

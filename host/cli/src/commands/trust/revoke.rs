@@ -78,8 +78,14 @@ async fn next(global: &Global, by: &Renew, revoked: Option<(&Revoked, &str)>) ->
     // What nobody would believe must not be what every host meets: then nothing would run.
     let loaded = Loaded::load(&by.policy, 0, Timestamp::now()).map_err(|e| {
         undo.undo();
-        Failure::new(Exit::Failed, format!("the new list would not be believed, and was taken back: {e}"))
-            .code(e.code())
+        let message = format!("the new list would not be believed, and was taken back: {e}");
+        let failure = Failure::new(Exit::Failed, message).code(e.code());
+        match e.code() {
+            "revocations-untrusted" => failure.hint(
+                "`any_of` under `[revocations]` names who may sign it, and its domain who tells the time",
+            ),
+            _ => failure,
+        }
     })?;
     let until = loaded.revocations().map(|list| list.expires_at().to_string()).unwrap_or_default();
     if global.json {
