@@ -57,11 +57,23 @@ fn stages<'a>(layout: &'a Layout, toolchain: &'a Toolchain) -> Vec<Stage<'a>> {
         ),
         ("clippy", Box::new(|| each(layout, CLIPPY, false))),
         ("clippy for wasm", Box::new(|| clippy_for_wasm(layout, toolchain))),
+        ("verification for wasm", Box::new(|| verification_for_wasm(layout))),
         ("documentation", Box::new(|| documentation(layout))),
         ("links", Box::new(|| docs::check(layout))),
         ("licences and sources", Box::new(|| deny(layout, &["licenses", "bans", "sources"]))),
         ("advisories", Box::new(|| advisories(layout))),
     ]
+}
+
+/// Plugins that verify stand on the verification core: it has to build where they do. Nothing is linked, so the target's
+/// standard library is all that it takes, and of that the part that rustup or Debian gives.
+fn verification_for_wasm(layout: &Layout) -> Result<()> {
+    const TARGET: &str = "wasm32-wasip2";
+    if let Some(rustup) = proc::on_path("rustup") {
+        proc::run(Command::new(rustup).args(["target", "add", TARGET]).current_dir(layout.root()))?;
+    }
+    let mut check = cargo::command(layout.root(), &layout.guests_target());
+    proc::run(check.args(["check", "--quiet", "--package", "waystation-verify", "--target", TARGET]))
 }
 
 const CLIPPY: &[&str] = &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];

@@ -10,18 +10,27 @@ use crate::{cargo, proc, say};
 
 /// The cargo subcommand `cargo-NAME`: from `PATH`, from our tools folder, or installed there now.
 pub(crate) fn cargo_tool(layout: &Layout, name: &str) -> Result<PathBuf> {
-    let program = format!("cargo-{name}");
-    if let Some(path) = proc::on_path(&program) {
+    installed(layout, &format!("cargo-{name}"), &[])
+}
+
+/// The program of the crate of that name: from `PATH`, from our tools folder, or installed there now. Not optimised,
+/// since it is for tests.
+pub(crate) fn crate_program(layout: &Layout, name: &str) -> Result<PathBuf> {
+    installed(layout, name, &["--debug"])
+}
+
+fn installed(layout: &Layout, program: &str, how: &[&str]) -> Result<PathBuf> {
+    if let Some(path) = proc::on_path(program) {
         return Ok(path);
     }
-    let ours = layout.tools().join("bin").join(&program);
+    let ours = layout.tools().join("bin").join(program);
     if proc::is_program(&ours) {
         return Ok(ours);
     }
     say::step("tools", &format!("cargo install {program}, once; this takes some minutes"));
     let scratch = layout.target().join("tools-build");
     let mut command = cargo::command(layout.root(), &scratch);
-    command.args(["install", "--locked", "--root"]).arg(layout.tools()).arg(&program);
+    command.args(["install", "--locked", "--root"]).arg(layout.tools()).args(how).arg(program);
     proc::run(&mut command).with_context(|| {
         format!("{program} is needed; install it with `cargo install --locked {program}`")
     })?;
