@@ -95,7 +95,7 @@ async fn a_plugin_comes_from_the_first_that_has_it_undamaged_and_is_kept() {
     let catalog = lab.reader("state").read(&good).await.unwrap();
     let entry = catalog.entries().next().unwrap();
     let store = Store::open(&lab.folder.path().join("store"), &LIMITS.bundle).unwrap();
-    let index = |sources: Vec<&super::support::Memory>| {
+    let index = |sources: Vec<&Memory>| {
         let sources = sources.into_iter().map(|source| Arc::new(source.clone()) as Arc<_>).collect();
         Index::open(sources, lab.pinned(), None, &LIMITS).unwrap()
     };
@@ -115,7 +115,7 @@ async fn a_reader_remembers_without_asking_until_it_is_over() {
     let lab = Lab::new().await;
     lab.add(&plugin("acme/tool", "1.0.0")).await;
     let reader = lab.reader("state");
-    let folder: Arc<dyn crate::Fetch> = Arc::new(Folder(lab.index()));
+    let folder: Arc<dyn Fetch> = Arc::new(Folder(lab.index()));
     let index = Index::open(vec![folder], lab.pinned(), Some(&reader.state), &LIMITS).unwrap();
     assert_eq!(index.catalog(&Clock::at(now())).unwrap_err().code(), "index-not-refreshed");
     let fresh = index.refresh(&Clock::at(now())).await.unwrap();
@@ -192,4 +192,18 @@ async fn of_two_processes_the_slower_does_not_put_back_what_the_faster_saw() {
         assert_eq!(read.map_or_else(|e| e.code(), |_| "read"), code);
         assert_eq!(index.catalog(&Clock::at(now())).unwrap().entries().count(), 2);
     }
+}
+
+#[tokio::test]
+async fn reading_can_be_left_to_another_thread() {
+    let lab = Lab::new().await;
+    let tool = plugin("acme/tool", "1.0.0");
+    lab.add(&tool).await;
+    let index = lab.reader("state").index(&lab.served());
+    let digest = tool.digest();
+    let fetched = tokio::spawn(async move {
+        let catalog = index.refresh(&Clock::at(now())).await.unwrap();
+        index.fetch(catalog.by_digest(digest).unwrap(), None).await.unwrap()
+    });
+    assert_eq!(fetched.await.unwrap(), tool);
 }
