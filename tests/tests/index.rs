@@ -196,7 +196,9 @@ async fn nothing_but_the_index_is_served() -> Result<()> {
 #[tokio::test]
 async fn several_holders_sign_one_after_the_other() -> Result<()> {
     let lab = Lab::new()?;
-    lab.key("second", Algorithm::P256)?;
+    let second = lab.key("second", Algorithm::P256)?;
+    lab.write("second.pem", second.to_pem(Some(&"correct horse".into()))?.expose_secret().as_bytes())?;
+    lab.write("passphrase", b"correct horse\n")?;
     // Each is at home with a key; the others are known by their public ones.
     let roles = "--root-key root.pem --root-key second.pub --root-threshold 2 --targets-key targets.pem \
                  --online-key online.pub";
@@ -206,7 +208,10 @@ async fn several_holders_sign_one_after_the_other() -> Result<()> {
     assert_eq!(lab.bad("registry index serve index").await?, "index-not-here");
     assert_eq!(lab.bad("registry index sign index --key acme.pem").await?, "index-idle-key");
     assert_eq!(lab.bad("registry index refresh index --key online.pem").await?, "index-not-refreshed");
-    lab.good("registry index sign index --key second.pem").await?;
+    assert_eq!(lab.bad("registry index sign index --key second.pem").await?, "passphrase-needed");
+    let wrong = "registry index sign index --key second.pem --passphrase-file acme.pub";
+    assert_eq!(lab.bad(wrong).await?, "passphrase-wrong");
+    lab.good("registry index sign index --key second.pem --passphrase-file passphrase").await?;
     let done = lab.good("registry index refresh index --key online.pem").await?;
     assert_eq!(done["published"]["root"]["version"], 1);
     // A namespace for others, who keep their key behind a program.
@@ -229,7 +234,8 @@ async fn several_holders_sign_one_after_the_other() -> Result<()> {
     let report = lab.good("registry index check index").await?;
     assert!(report["plugins"].as_array().is_some_and(|all| all.iter().all(|one| one["place"] == "here")));
     // A root of other keys, which the old ones sign as well.
-    let new = "registry index rotate index --root-key second.pem --root-key targets.pem --root-threshold 2";
+    let new = "registry index rotate index --root-key second.pem --root-key targets.pem --root-threshold 2 \
+               --passphrase-file passphrase";
     assert_eq!(lab.good(new).await?["waiting"][0]["role"], "root");
     let done = lab.good("registry index sign index --key root.pem --key online.pem").await?;
     assert_eq!(done["published"]["root"]["version"], 2);

@@ -16,7 +16,6 @@ use super::Which;
 use super::place::{self, Copy};
 use crate::clock::Clock;
 use crate::error::IndexError;
-use crate::files;
 use crate::index::Index;
 use crate::limits::Limits;
 use crate::material;
@@ -101,7 +100,7 @@ pub async fn import(
             return Err(IndexError::Stray { path: path.to_owned(), why: "no site has it".into() });
         }
         came.push(path.to_owned());
-        files::write(&aside.0.join(path), &content)
+        aside.put(path, &content)
     })?;
     let (material, catalog) = copy.newer(pinned, &Folder(aside.0.clone()), clock).await?;
     let mut done = Imported::default();
@@ -174,6 +173,14 @@ impl Aside {
         let folder = beside.join(format!(".import-{:016x}", rand::random::<u64>()));
         std::fs::create_dir(&folder).map_err(|e| IndexError::io(&folder, &e))?;
         Ok(Self(folder))
+    }
+
+    /// What is here need not outlive the process.
+    fn put(&self, path: &str, content: &[u8]) -> Result<(), IndexError> {
+        let path = self.0.join(path);
+        let folder = path.parent().unwrap_or(&self.0);
+        let put = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, content));
+        put.map_err(|e| IndexError::io(&path, &e))
     }
 }
 

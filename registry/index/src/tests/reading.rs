@@ -1,11 +1,15 @@
 //! What a reader finds, and what it remembers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
 
 use waystation_oci::Store;
 
-use super::support::{LIMITS, Lab, days, now, plugin, plugin_with, version};
-use crate::{Change, Clock, Folder, Index};
+use super::support::{LIMITS, Lab, Memory, Reader, days, now, plugin, plugin_with, version};
+use crate::{Change, Clock, Fetch, Folder, Index, IndexError};
 
 #[tokio::test]
 async fn a_version_is_resolved_for_a_host() {
@@ -91,7 +95,7 @@ async fn a_plugin_comes_from_the_first_that_has_it_undamaged_and_is_kept() {
     let catalog = lab.reader("state").read(&good).await.unwrap();
     let entry = catalog.entries().next().unwrap();
     let store = Store::open(&lab.folder.path().join("store"), &LIMITS.bundle).unwrap();
-    let index = |sources: Vec<&super::support::Memory>| {
+    let index = |sources: Vec<&Memory>| {
         let sources = sources.into_iter().map(|source| Arc::new(source.clone()) as Arc<_>).collect();
         Index::open(sources, lab.pinned(), None, &LIMITS).unwrap()
     };
@@ -111,7 +115,7 @@ async fn a_reader_remembers_without_asking_until_it_is_over() {
     let lab = Lab::new().await;
     lab.add(&plugin("acme/tool", "1.0.0")).await;
     let reader = lab.reader("state");
-    let folder: Arc<dyn crate::Fetch> = Arc::new(Folder(lab.index()));
+    let folder: Arc<dyn Fetch> = Arc::new(Folder(lab.index()));
     let index = Index::open(vec![folder], lab.pinned(), Some(&reader.state), &LIMITS).unwrap();
     assert_eq!(index.catalog(&Clock::at(now())).unwrap_err().code(), "index-not-refreshed");
     let fresh = index.refresh(&Clock::at(now())).await.unwrap();
@@ -146,4 +150,60 @@ async fn another_index_with_another_root_does_not_take_the_place_of_what_was_see
     let signed = lab.served().json("metadata/1.root.json")["signed"].clone();
     same.pinned = super::support::sign(&signed, &[&lab.root, &lab.online]).into();
     assert_eq!(same.refused(&lab.served()).await, "read");
+}
+
+/// While one process reads an older state, another one reads the newer.
+#[derive(Debug)]
+struct Meanwhile {
+    older: Memory,
+    newer: Memory,
+    other: Reader,
+    done: AtomicBool,
+}
+
+impl Fetch for Meanwhile {
+    fn name(&self) -> String {
+        self.older.name()
+    }
+
+    fn fetch<'a>(&'a self, path: &'a str, limit: u64) -> BoxFuture<'a, Result<Option<Bytes>, IndexError>> {
+        Box::pin(async move {
+            if path == crate::names::TIMESTAMP && !self.done.swap(true, Ordering::Relaxed) {
+                self.other.read(&self.newer).await?;
+            }
+            self.older.fetch(path, limit).await
+        })
+    }
+}
+
+#[tokio::test]
+async fn of_two_processes_the_slower_does_not_put_back_what_the_faster_saw() {
+    let lab = Lab::new().await;
+    lab.add(&plugin("acme/tool", "1.0.0")).await;
+    let older = lab.served();
+    lab.add(&plugin("acme/tool", "1.1.0")).await;
+    let newer = lab.served();
+    for (behind, code) in [(older, "index-rolled-back"), (newer.clone(), "read")] {
+        let other = lab.reader(code);
+        let state = other.state.clone();
+        let source = Meanwhile { older: behind, newer: newer.clone(), other, done: AtomicBool::new(false) };
+        let index = Index::open(vec![Arc::new(source)], lab.pinned(), Some(&state), &LIMITS).unwrap();
+        let read = index.refresh(&Clock::at(now())).await;
+        assert_eq!(read.map_or_else(|e| e.code(), |_| "read"), code);
+        assert_eq!(index.catalog(&Clock::at(now())).unwrap().entries().count(), 2);
+    }
+}
+
+#[tokio::test]
+async fn reading_can_be_left_to_another_thread() {
+    let lab = Lab::new().await;
+    let tool = plugin("acme/tool", "1.0.0");
+    lab.add(&tool).await;
+    let index = lab.reader("state").index(&lab.served());
+    let digest = tool.digest();
+    let fetched = tokio::spawn(async move {
+        let catalog = index.refresh(&Clock::at(now())).await.unwrap();
+        index.fetch(catalog.by_digest(digest).unwrap(), None).await.unwrap()
+    });
+    assert_eq!(fetched.await.unwrap(), tool);
 }

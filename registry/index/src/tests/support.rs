@@ -145,6 +145,7 @@ fn walk(folder: &Path, below: &str, files: &mut BTreeMap<String, Bytes>) {
 }
 
 /// A reader with a memory.
+#[derive(Debug)]
 pub(super) struct Reader {
     pub(super) pinned: Bytes,
     pub(super) state: std::path::PathBuf,

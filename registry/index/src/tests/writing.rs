@@ -83,6 +83,7 @@ async fn a_threshold_is_met_by_several_holders_one_after_the_other() {
     // Whoever signs next sees what.
     let pending = lab.publisher().pending().await.unwrap();
     assert_eq!((pending[0].role.as_str(), pending[0].added.len(), pending[1].added.len()), ("root", 4, 0));
+    assert_eq!(pending[0].added[1], format!("snapshot: 1 of the keys {}", lab.online.public().fingerprint()));
     // The same key again does not count twice; a stranger's does not count at all.
     assert_eq!(lab.publisher().sign(&with(&[&a])).await.unwrap().waiting.len(), 2);
     assert_eq!(lab.publisher().sign(&with(&[&lab.root])).await.unwrap_err().code(), "index-idle-key");

@@ -1,10 +1,15 @@
 //! What somebody is about to sign: the difference between what waits and what readers see.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::work::Work;
 use crate::error::IndexError;
+use crate::keys;
+
+type Fingerprints = BTreeMap<String, String>;
 
 /// The changes in one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -30,8 +35,9 @@ impl Work {
             let before = self.published(role)?.map(|document| document.signed).unwrap_or_default();
             let mut pending =
                 Pending { role: role.clone(), version: document.version(), ..Pending::default() };
+            let prints = fingerprints(&[&before, &document.signed]);
             for name in [plugins as fn(&Value) -> Map<String, Value>, roles, namespaces] {
-                pending.compare(&name(&before), &name(&document.signed));
+                pending.compare(&name(&before), &name(&document.signed), &prints);
             }
             all.push(pending);
         }
@@ -40,7 +46,8 @@ impl Work {
 }
 
 impl Pending {
-    fn compare(&mut self, before: &Map<String, Value>, after: &Map<String, Value>) {
+    fn compare(&mut self, before: &Map<String, Value>, after: &Map<String, Value>, prints: &Fingerprints) {
+        let named = |name: &str, value: &Value| named(name, value, prints);
         for (name, value) in after {
             match before.get(name) {
                 None => self.added.push(named(name, value)),
@@ -54,7 +61,7 @@ impl Pending {
 }
 
 /// `acme/tool 1.2.0 sha256:… (withdrawn: …)`, or the role with its keys.
-fn named(name: &str, value: &Value) -> String {
+fn named(name: &str, value: &Value, prints: &Fingerprints) -> String {
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     if let Some(digest) = value.get("hashes").and_then(|hashes| text(hashes, "sha256")) {
         let plugin = name.strip_suffix(".json").unwrap_or(name);
@@ -64,9 +71,23 @@ fn named(name: &str, value: &Value) -> String {
         return format!("{plugin} sha256:{digest}{withdrawn}");
     }
     let ids = value.get("keyids").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let ids: Vec<_> = ids.iter().filter_map(Value::as_str).collect();
+    let ids = ids.iter().filter_map(Value::as_str);
+    let ids: Vec<_> = ids.map(|id| prints.get(id).map_or(id, String::as_str)).collect();
     let threshold = value.get("threshold").and_then(Value::as_u64).unwrap_or_default();
     format!("{name}: {threshold} of the keys {}", ids.join(", "))
+}
+
+/// What people call the keys of some files, by their identifiers there.
+fn fingerprints(files: &[&Value]) -> Fingerprints {
+    let keys = |signed: &&Value| {
+        [signed.get("keys").cloned(), signed.get("delegations").and_then(|d| d.get("keys").cloned())]
+    };
+    let objects = files.iter().flat_map(keys).flatten();
+    let all = objects.filter_map(|keys| match keys {
+        Value::Object(keys) => Some(keys),
+        _ => None,
+    });
+    all.flatten().filter_map(|(id, object)| Some((id, keys::read(&object)?.fingerprint()))).collect()
 }
 
 fn plugins(signed: &Value) -> Map<String, Value> {
