@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
-use wasm_encoder::{CustomSection, Section as _};
-use waystation_bundle::{Limits, MANIFEST_SECTION, Package, PackageWriter};
+use waystation_bundle::{Limits, Package, PackageWriter};
 
 use crate::{Folder, Ran, built, wasm};
 

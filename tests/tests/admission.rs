@@ -47,9 +47,9 @@ async fn what_is_signed_and_decided_on_runs_and_nothing_else() -> Result<()> {
     // Nothing runs by itself: somebody has to decide.
     let decided = folder.run(&["plugin", "sync", "--json", "good", "swapped"]).await?.json()?;
     assert!(list(&decided, "plugins").iter().all(|plugin| text(plugin, "outcome") == "added"), "{decided}");
-    for (name, expected) in [("unsigned", "unsigned"), ("stranger", "identity"), ("alone", "unsigned")] {
-        let found = code(&folder, &["plugin", "sync", name]).await?;
-        assert!(found == expected || name == "stranger", "{name}: {found}");
+    for (name, expected) in [("unsigned", "unsigned"), ("stranger", "signature-invalid"), ("alone", "unsigned")]
+    {
+        assert_eq!(code(&folder, &["plugin", "sync", name]).await?, expected, "{name}");
     }
     // Another one of the same name, signed as well, and nobody decided on it; the store has not the one before.
     site::signed(&folder, "swapped.plugin.tar", &other).await?;
@@ -153,6 +153,8 @@ async fn what_is_revoked_stops_while_it_runs_and_an_older_list_brings_nothing_ba
     assert_eq!((text(&told, "subject"), text(&told["data"], "code")), ("good", "digest-revoked"));
     assert!(text(&told["data"], "message").contains("leaks tokens"), "{told}");
     assert_eq!(code(&folder, &["plugin", "enable", "good"]).await?, "digest-revoked");
+    let status = done(&folder, &["trust", "status"]).await?;
+    assert_eq!((&status["revocations"]["number"], &status["problem"]), (&json!(2), &Value::Null), "{status}");
     host.stop().await?;
 
     // The list from before is signed and not too old, and this host saw a newer one.
@@ -161,6 +163,57 @@ async fn what_is_revoked_stops_while_it_runs_and_an_older_list_brings_nothing_ba
     }
     let host = Host::start(&folder).await?;
     assert_eq!(refused(&host, "good").await?, "revocations-rolled-back");
+    let status = done(&folder, &["trust", "refresh"]).await?;
+    assert_eq!(text(&status["problem"], "code"), "revocations-rolled-back", "{status}");
+    // Who lost the list begins another one above what was seen.
+    let renew = ["trust", "revoke", "renew", "--number", "9"];
+    done(&folder, &[&renew[..], &signing].concat()).await?;
+    let status = done(&folder, &["trust", "refresh"]).await?;
+    assert_eq!((&status["revocations"]["number"], &status["problem"]), (&json!(9), &Value::Null), "{status}");
+    host.stop().await
+}
+
+#[tokio::test]
+async fn a_policy_that_breaks_while_plugins_run_stops_nothing_and_is_told() -> Result<()> {
+    let trust = "\n[trust]\nrecheck = \"1m\"\n";
+    let folder = Folder::new(&format!("{trust}{}", plugin("good", "https://v.example")))?;
+    site::init(&folder).await?;
+    site::signed(&folder, "good.plugin.tar", &site::package("http-json", str::to_owned)?).await?;
+    done(&folder, &["plugin", "sync"]).await?;
+    let host = Host::start(&folder).await?;
+    let policy = folder.path().join("trust.toml");
+    let whole = std::fs::read_to_string(&policy)?;
+    std::fs::write(&policy, "version = 1\n[[namesp")?;
+    let status = done(&folder, &["trust", "refresh"]).await?;
+    assert_eq!(text(&status["problem"], "code"), "trust-malformed", "{status}");
+    assert_eq!(state(&host.api.plugins().await?, "good"), "running");
+    assert_eq!(code(&folder, &["plugin", "enable", "good"]).await?, "trust-malformed");
+    assert_eq!(state(&host.api.plugins().await?, "good"), "running", "what served goes on");
+    // A policy that does not name the signer any more is another matter: it stops, and comes back with the signer.
+    std::fs::write(&policy, whole.replace("name = \"waystation\"", "name = \"others\""))?;
+    // That the policy was read for somebody else first makes no difference.
+    assert_eq!(code(&folder, &["plugin", "enable", "good"]).await?, "namespace-unknown");
+    done(&folder, &["trust", "refresh"]).await?;
+    assert_eq!(refused(&host, "good").await?, "namespace-unknown");
+    assert_eq!(state(&host.api.plugins().await?, "good"), "failed");
+    std::fs::write(&policy, whole)?;
+    done(&folder, &["trust", "refresh"]).await?;
+    assert_eq!(state(&host.api.plugins().await?, "good"), "running");
+    let events = host.api.events(0).await?;
+    let told: Vec<_> = events
+        .iter()
+        .filter(|event| matches!(text(event, "type"), "trust.state" | "plugin.revoked" | "plugin.state"))
+        .map(|event| {
+            (text(event, "type"), event["data"]["state"].as_str().or(event["data"]["code"].as_str()))
+        })
+        .collect();
+    let expected = [
+        ("trust.state", Some("unusable")),
+        ("trust.state", Some("usable")),
+        ("plugin.revoked", Some("namespace-unknown")),
+        ("plugin.state", Some("running")),
+    ];
+    assert_eq!(told, expected);
     host.stop().await
 }
 

@@ -379,6 +379,10 @@ pub(crate) enum Delivery {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Trust {
+    /// Show what a running host goes by
+    Status,
+    /// Have a running host read its policy and list of revocations again, now
+    Refresh,
     /// Read the trust policy and everything that it names
     Check {
         /// The policy

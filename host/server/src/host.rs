@@ -35,8 +35,8 @@ use crate::plugins::{Loading, Plugins};
 use crate::quarantine;
 use crate::routing;
 use crate::token::ApiToken;
-use crate::trust::{Admission, Refreshed};
-use crate::trust_watch::TrustWatch;
+use crate::trust::Admission;
+use crate::trust_watch::{self, Watched};
 
 /// A host whose parts work together. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +49,7 @@ struct Inner {
     store: Store,
     plugins: Arc<Plugins>,
     admission: Arc<Admission>,
+    watched: tokio::sync::Mutex<Watched>,
     checker: Checker,
     token: ApiToken,
     identity: Identity,
@@ -120,8 +121,21 @@ impl Host {
         work.spawn(tell(store.clone(), Arc::clone(&config), build, transitions, stop.clone()));
         declared::sync(&store, &config, &plugins).await?;
         let (wake, started) = (Arc::default(), Timestamp::now());
-        let inner =
-            Inner { config, store, plugins, admission, checker, token, identity, wake, started, stop, work };
+        let watched = Watched::new(admission.current().0).into();
+        let inner = Inner {
+            config,
+            store,
+            plugins,
+            admission,
+            watched,
+            checker,
+            token,
+            identity,
+            wake,
+            started,
+            stop,
+            work,
+        };
         let host = Self { inner: Arc::new(inner) };
         for plugin in host.plugins().all() {
             host.note_served(plugin.name()).await?;
@@ -153,8 +167,7 @@ impl Host {
             header_timeout: config.server.header_timeout.duration(),
             connections: config.server.max_connections as usize,
         };
-        let watch = TrustWatch::new(self.clone(), config.trust.recheck.duration());
-        work.spawn(watch.run(stop.clone()));
+        work.spawn(trust_watch::run(self.clone(), config.trust.recheck.duration(), stop.clone()));
         work.spawn(listener::serve(listener, api::router(self.clone()), bounds, stop.clone()));
         tracing::info!(%address, "host serves");
         Ok(address)
@@ -262,8 +275,20 @@ impl Host {
     ///
     /// # Errors
     /// Those of the database.
-    pub(crate) async fn refresh_trust(&self) -> Result<Refreshed, StoreError> {
+    pub(crate) async fn refresh_trust(&self) -> Result<(), StoreError> {
         refresh(self.store(), &self.inner.admission).await
+    }
+
+    /// Reads again who is trusted, at once: what may not run any more is stopped when this returns.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn look_at_trust(&self) -> Result<(), StoreError> {
+        trust_watch::look(self).await
+    }
+
+    pub(crate) fn watched(&self) -> &tokio::sync::Mutex<Watched> {
+        &self.inner.watched
     }
 
     /// What lets plugins in.
@@ -320,13 +345,12 @@ impl Host {
 const SEEN: &str = "revocations";
 
 /// Reads again who is trusted; the number of the list of revocations is kept for every host and restart.
-async fn refresh(store: &Store, admission: &Arc<Admission>) -> Result<Refreshed, StoreError> {
+async fn refresh(store: &Store, admission: &Arc<Admission>) -> Result<(), StoreError> {
     let reading = Arc::clone(admission);
-    let refreshed = tokio::task::spawn_blocking(move || reading.refresh(Timestamp::now())).await;
-    let refreshed = refreshed.map_err(|e| StoreError::Refused { why: e.to_string() })?;
-    let number = refreshed.number.unwrap_or_default();
-    admission.saw(store.raise(SEEN, number).await?);
-    Ok(refreshed)
+    let read = tokio::task::spawn_blocking(move || reading.refresh(Timestamp::now())).await;
+    read.map_err(|e| StoreError::Refused { why: e.to_string() })?;
+    admission.saw(store.raise(SEEN, admission.seen()).await?);
+    Ok(())
 }
 
 pub(crate) fn engine(config: &Config) -> EngineConfig {

@@ -3,11 +3,14 @@
 
 use bytes::Bytes;
 
+use crate::archive::{self, Bounds};
 use crate::digest::ContentDigest;
+use crate::error::BundleError;
 use crate::layout::Layout;
 use crate::limits::Limits;
 use crate::oci::{self, Descriptor, Index};
 use crate::package::Package;
+use crate::tar;
 
 const LIMITS: Limits = Limits::DEFAULT;
 
@@ -33,6 +36,29 @@ pub fn artifact(data: &[u8]) {
             holds(&package);
         }
         Err(error) => assert!(!error.code().is_empty() && !error.to_string().is_empty()),
+    }
+}
+
+/// An archive that comes piece by piece is what it is when all of it is there.
+pub fn archive(data: &[u8]) {
+    let bounds = Bounds { archive: LIMITS.archive, file: LIMITS.archive, entries: LIMITS.entries };
+    let mut came = Vec::new();
+    let read = archive::read(data, &bounds, |path, content| {
+        came.push((path.to_owned(), content));
+        Ok::<(), BundleError>(())
+    });
+    let there = tar::entries(&Bytes::copy_from_slice(data), &LIMITS);
+    match (read, there) {
+        (Ok(()), Ok(there)) => {
+            let there: Vec<_> = there.into_iter().map(|entry| (entry.path, entry.content)).collect();
+            assert_eq!(came, there);
+            assert!(came.iter().all(|(path, _)| tar::check_path(path).is_ok()));
+        }
+        // A file that is larger than all of it may be is not waited for.
+        (Err(read), Err(there)) => {
+            assert!(read == there || matches!(read, BundleError::TooLarge { .. }), "{read} {there}");
+        }
+        (read, there) => assert!(read.is_ok() == there.is_ok(), "one reads it and the other does not"),
     }
 }
 
@@ -73,7 +99,9 @@ mod tests {
     /// Seeds, and inputs on which something was found before.
     #[test]
     fn seeds_of_fuzzing_hold() {
-        for (target, check) in [("package", package as fn(&[u8])), ("artifact", artifact)] {
+        for (target, check) in
+            [("package", package as fn(&[u8])), ("artifact", artifact), ("archive", archive as fn(&[u8]))]
+        {
             let folder =
                 std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(target);
             let seeds: Vec<_> =

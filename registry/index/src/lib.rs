@@ -23,6 +23,9 @@ mod engine;
 mod entry;
 mod error;
 mod files;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod index;
 mod keys;
 mod limits;
@@ -48,4 +51,4 @@ pub use limits::Limits;
 pub use names::is_served;
 pub use site::{Found, Imported, Included, Mirrored, Place, Report, Which, check, import};
 pub use source::{Fetch, Folder, Web};
-pub use write::{Change, Holders, Keys, Outcome, Publisher, Validity, Waiting, With};
+pub use write::{Change, Holders, Keys, Outcome, Pending, Publisher, Validity, Waiting, With};

@@ -319,3 +319,40 @@ async fn the_store_keeps_what_packages_need_and_nothing_damaged() {
     assert!(store.collect().unwrap() > 200_000);
     assert_eq!(std::fs::read_dir(folder.path().join("blobs/sha256")).unwrap().count(), 0);
 }
+
+#[tokio::test]
+async fn a_file_is_downloaded_within_bounds() {
+    let stub = Stub::start(|asked| match asked.line.split(' ').nth(1).unwrap() {
+        "/good" => Reply::ok("content"),
+        "/moved" => Reply::status(302).with("location", "/good"),
+        "/away" => Reply::status(302).with("location", "http://elsewhere.example/good"),
+        "/circle" => Reply::status(302).with("location", "/circle"),
+        "/cut" => Reply { cut: Some(3), ..Reply::ok("content") },
+        "/forbidden" => Reply::status(403),
+        "/broken" => Reply::status(500),
+        _ => Reply::status(404),
+    })
+    .await;
+    let client = client(&stub.registry);
+    let get = async |path: &str, limit| {
+        let url = format!("http://{}{path}", stub.registry).parse().unwrap();
+        let file = client.download(&url, limit).await.map_err(|e| e.code());
+        file.map(|file| file.map(|bytes| bytes.to_vec()))
+    };
+    assert_eq!(get("/good", 7).await, Ok(Some(b"content".to_vec())));
+    assert_eq!(get("/moved", 7).await, Ok(Some(b"content".to_vec())));
+    assert_eq!((get("/none", 7).await, get("/forbidden", 7).await), (Ok(None), Ok(None)));
+    for (path, code) in [
+        ("/good", "too-large"),
+        ("/away", "registry-redirect"),
+        ("/circle", "registry-redirect"),
+        ("/cut", "registry-unreachable"),
+        ("/broken", "registry-refused"),
+    ] {
+        assert_eq!(get(path, 6).await, Err(code), "{path}");
+    }
+    // Without TLS only where the server was named for it.
+    let other = Client::new(options("other.example")).unwrap();
+    let url = format!("http://{}/good", stub.registry).parse().unwrap();
+    assert_eq!(other.download(&url, 7).await.unwrap_err().code(), "registry-redirect");
+}

@@ -111,13 +111,14 @@ impl List {
         Ok(())
     }
 
-    /// The next list: a higher number, and good for some days from now on. In its bytes, which are what is signed.
+    /// The next list: a higher number, at least the one given, and good for some days from now on. In its bytes, which are what is signed.
     ///
     /// # Errors
     /// `revocations-malformed`, when number or time have no next one.
-    pub fn issue(mut self, now: Timestamp, days: u32) -> Result<(u64, Vec<u8>), SiteError> {
+    pub fn issue(mut self, now: Timestamp, days: u32, at_least: u64) -> Result<(u64, Vec<u8>), SiteError> {
         let unusable = |why: &str| SiteError::ListUnusable { why: why.to_owned() };
-        self.number = self.number.checked_add(1).ok_or_else(|| unusable("its number is the last one"))?;
+        let next = self.number.checked_add(1).ok_or_else(|| unusable("its number is the last one"))?;
+        self.number = next.max(at_least);
         // In whole seconds, as people write it.
         self.issued_at = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let good = SignedDuration::from_hours(24 * i64::from(days));

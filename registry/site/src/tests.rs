@@ -141,7 +141,7 @@ fn what_a_site_revokes_does_not_run() {
     };
     let fingerprint: ContentDigest = bad.public().fingerprint().parse().unwrap();
     let mut list = List::first();
-    let (number, first) = list.clone().issue(now, 7).unwrap();
+    let (number, first) = list.clone().issue(now, 7, 0).unwrap();
     assert_eq!(number, 1);
     let revocations = read((number, first.clone()), &good).unwrap();
     let (found, why) = state(&package, &policy, &site, Some(&revocations));
@@ -152,7 +152,7 @@ fn what_a_site_revokes_does_not_run() {
     let since = Some(ago(1));
     list.revoke(&Revoked::Key { fingerprint, since }, "laptop stolen").unwrap();
     assert_eq!(code(list.revoke(&Revoked::Key { fingerprint, since }, "again")), "already-revoked");
-    let (number, second) = list.issue(now, 7).unwrap();
+    let (number, second) = list.issue(now, 7, 0).unwrap();
     assert_eq!(number, 2);
     let revocations = read((number, second.clone()), &good).unwrap();
     let (found, why) = state(&package, &policy, &site, Some(&revocations));
@@ -165,7 +165,7 @@ fn what_a_site_revokes_does_not_run() {
     list.revoke(&Revoked::Digest(package.digest()), "bad").unwrap();
     let identity = Revoked::Identity { identity: "a@b".to_owned(), issuer: None, since: None };
     list.revoke(&identity, "left").unwrap();
-    let (number, third) = list.issue(now, 7).unwrap();
+    let (number, third) = list.issue(now, 7, 0).unwrap();
     let revocations = read((number, third), &good).unwrap();
     assert_eq!(
         (revocations.number(), state(&package, &policy, &site, Some(&revocations)).0),

@@ -54,7 +54,8 @@ pub enum TrustError {
     },
     /// A list of revocations is older than one that was seen before.
     #[error(
-        "the list of revocations has number {found}, and number {seen} was seen before; get the current one"
+        "the list of revocations has number {found}, and number {seen} was seen before; get the current one, or issue the \
+         next with a higher number: `waystation trust revoke renew --number`"
     )]
     RevocationsRolledBack {
         /// Its number.

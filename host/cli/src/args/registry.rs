@@ -191,6 +191,11 @@ pub(crate) enum IndexCommand {
         #[command(flatten)]
         sign: SignWith,
     },
+    /// Show what waits for signatures, and what would change
+    Pending {
+        /// The folder
+        dir: PathBuf,
+    },
     /// Read an index as a client does, and look at every plugin in it
     Check {
         /// The folder

@@ -256,6 +256,9 @@ pub(crate) struct Renew {
     /// How long the list is good; without a newer one nothing runs after that
     #[arg(long, default_value_t = 30, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub(crate) days: u32,
+    /// Number the list at least so: where the one before was lost, and hosts saw a higher number
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) number: u64,
     #[command(flatten)]
     pub(crate) with: SignWith,
 }

@@ -1,9 +1,12 @@
 //! `waystation doctor`
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use waystation_runtime::{Engine, EngineConfig};
-use waystation_server::config::Level;
+use waystation_server::api::trust::TrustPolicyView;
+use waystation_server::config::{Config, Level};
 use waystation_server::plan;
+use waystation_server::trust::Admission;
 
 use crate::args::Global;
 use crate::client::Client;
@@ -97,6 +100,7 @@ async fn configuration(global: &Global, findings: &mut Vec<Finding>) {
         }),
         false => plan::plan(&settings, &environment),
     };
+    trust(&settings, findings);
     for misfit in plan.misfits {
         findings.push(Finding::error("configuration", format!("{} ({})", misfit.problem, misfit.code)));
     }
@@ -108,6 +112,30 @@ async fn configuration(global: &Global, findings: &mut Vec<Finding>) {
             "needs-grants" => Finding::warning("plugin", detail),
             _ => Finding::error("plugin", detail),
         });
+    }
+}
+
+/// Whether anybody is trusted, and for how long the list of revocations holds. Who makes all plugins needs nobody.
+fn trust(settings: &Config, findings: &mut Vec<Finding>) {
+    let admission = Admission::new(settings, 0);
+    if settings.plugins.values().all(|plugin| admission.is_dev(plugin).unwrap_or(false)) {
+        return;
+    }
+    admission.refresh(Timestamp::now());
+    let view = TrustPolicyView::of(&admission);
+    if let Some(problem) = view.problem {
+        findings.push(Finding::error("trust", format!("{} ({})", problem.message, problem.code)));
+        return;
+    }
+    let names: Vec<_> = view.namespaces.into_iter().map(|namespace| namespace.name).collect();
+    findings.push(Finding::ok("trust", format!("signers for {}", names.join(", "))));
+    let soon = Timestamp::now() + SignedDuration::from_hours(72);
+    if let Some(list) = view.revocations.filter(|list| list.expires_at < soon) {
+        let detail = format!(
+            "the list of revocations holds until {}; after that no plugin runs: `waystation trust revoke renew`",
+            list.expires_at
+        );
+        findings.push(Finding::warning("trust", detail));
     }
 }
 

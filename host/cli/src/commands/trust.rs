@@ -9,16 +9,20 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::json;
 use waystation_bundle::{Limits, Package};
+use waystation_server::api::trust::TrustPolicyView;
 use waystation_server::trust::{Trust as Loaded, TrustUnusable};
 use waystation_trust::Evidence;
 
 use super::verify::steps;
 use crate::args::{Global, Trust};
+use crate::client::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output;
 
 pub(crate) async fn run(global: &Global, command: &Trust) -> Outcome {
     match command {
+        Trust::Status => show(global, &Client::new(global)?.get(&["trust"], &[]).await?),
+        Trust::Refresh => show(global, &Client::new(global)?.post(&["trust", "refresh"], &json!({})).await?),
         Trust::Check { policy } => check(global, policy),
         Trust::Explain { plugin, policy } => explain(global, plugin, policy),
         Trust::Init(args) => init::run(global, args),
@@ -26,6 +30,26 @@ pub(crate) async fn run(global: &Global, command: &Trust) -> Outcome {
         Trust::Clock(args) => clock::run(global, args).await,
         Trust::Revoke(command) => revoke::run(global, command).await,
     }
+}
+
+/// What a running host goes by.
+fn show(global: &Global, view: &TrustPolicyView) -> Outcome {
+    if global.json {
+        return Ok(output::json(view)?);
+    }
+    for namespace in &view.namespaces {
+        output::line(format!("namespace {:<20} {}", namespace.name, namespace.kinds.join(", ")));
+    }
+    if let Some(list) = &view.revocations {
+        output::line(format!("revocations, number {}, hold until {}", list.number, list.expires_at));
+    }
+    for folder in &view.dev {
+        output::line(format!("dev folder {folder}: plugins in it run without signatures"));
+    }
+    if let Some(problem) = &view.problem {
+        output::line(format!("nothing new is loaded: {} ({})", problem.message, problem.code));
+    }
+    Ok(())
 }
 
 fn check(global: &Global, path: &Path) -> Outcome {

@@ -16,6 +16,7 @@ mod openapi;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod plugins;
 mod problem;
+pub mod trust;
 pub mod views;
 
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/items", get(items::list).post(items::add))
         .route("/items/{name}", get(items::show).delete(items::remove))
         .route("/checks", post(checks::check))
+        .route("/trust", get(trust::show))
+        .route("/trust/refresh", post(trust::refresh))
         .route("/plugins", get(plugins::list))
         .route("/plugins/{name}", get(plugins::show))
         .route("/plugins/{name}/enable", post(plugins::enable))

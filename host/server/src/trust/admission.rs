@@ -40,17 +40,6 @@ struct Current {
     lock: Option<Result<Arc<Lock>, LockError>>,
 }
 
-/// What became of reading everything again.
-#[derive(Debug, Clone)]
-pub struct Refreshed {
-    /// Whether the policy, or what it names, is not what it was.
-    pub changed: bool,
-    /// The number of the list of revocations.
-    pub number: Option<u64>,
-    /// Why the policy cannot be used.
-    pub unusable: Option<Arc<TrustUnusable>>,
-}
-
 /// A plugin that may be loaded: the bytes that were judged, and how.
 #[derive(Debug)]
 pub struct Admitted {
@@ -117,33 +106,42 @@ impl Admission {
 
     /// Reads the policy, what it names, and the lock again. A policy that cannot be used lets nothing new in; what
     /// runs is judged by the last one that could be used, whose list of revocations runs out by itself.
-    pub fn refresh(&self, now: Timestamp) -> Refreshed {
-        let read = Trust::load(&self.settings.policy, self.seen.load(Ordering::Relaxed), now).map(Arc::new);
+    pub fn refresh(&self, now: Timestamp) {
+        let read = Trust::load(&self.settings.policy, self.seen(), now).map(Arc::new);
         let lock = Lock::read(&self.settings.lock).map(Arc::new);
         let mut current = self.current.write();
         current.lock = Some(lock);
         match read {
             Ok(trust) => {
-                let number = trust.revocations().map(waystation_trust::Revocations::number);
-                self.seen.fetch_max(number.unwrap_or_default(), Ordering::Relaxed);
-                let changed = current.unusable.is_some()
-                    || current.trust.as_ref().is_none_or(|before| !before.is_same(&trust));
+                self.saw(trust.revocations().map_or(0, waystation_trust::Revocations::number));
                 (current.trust, current.unusable) = (Some(trust), None);
-                Refreshed { changed, number, unusable: None }
             }
-            Err(e) => {
-                let before = current.unusable.as_ref().map(|before| before.to_string());
-                let changed = before.is_none_or(|before| before != e.to_string());
-                let unusable = Some(Arc::new(e));
-                current.unusable.clone_from(&unusable);
-                Refreshed { changed, number: None, unusable }
-            }
+            Err(e) => current.unusable = Some(Arc::new(e)),
         }
+    }
+
+    /// The highest number of a list of revocations that was seen.
+    #[must_use]
+    pub fn seen(&self) -> u64 {
+        self.seen.load(Ordering::Relaxed)
     }
 
     /// That a list of revocations with this number was seen, by whomever.
     pub fn saw(&self, number: u64) {
         self.seen.fetch_max(number, Ordering::Relaxed);
+    }
+
+    /// The last policy that could be used, and why there is no newer one.
+    #[must_use]
+    pub fn current(&self) -> (Option<Arc<Trust>>, Option<Arc<TrustUnusable>>) {
+        let current = self.current.read();
+        (current.trust.clone(), current.unusable.clone())
+    }
+
+    /// Folders whose plugins run without signatures.
+    #[must_use]
+    pub fn dev_folders(&self) -> &[PathBuf] {
+        &self.settings.dev
     }
 
     /// When the list of revocations that counts runs out.

@@ -14,6 +14,6 @@ mod dev;
 mod lock;
 mod material;
 
-pub use admission::{Admission, Admitted, Refreshed, Standing, Trusted};
+pub use admission::{Admission, Admitted, Standing, Trusted};
 pub use lock::{Change, Lock, LockError, Locked, signer_name};
 pub use material::{Trust, TrustUnusable};

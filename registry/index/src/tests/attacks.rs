@@ -198,6 +198,24 @@ async fn one_key_does_not_count_twice() {
         let opened = Index::open(Vec::new(), twice, None, &LIMITS);
         assert_eq!(opened.unwrap_err().code(), "index-keys");
     }
+    // One key, but not under its own name.
+    let mut root: Value = lab.served().json("metadata/1.root.json")["signed"].take();
+    let id = crate::keys::id_of(a.public()).unwrap();
+    let object = root["keys"].as_object_mut().unwrap().remove(&id).unwrap();
+    root["keys"]["0".repeat(64)] = object;
+    root["roles"]["targets"] = json!({ "keyids": ["0".repeat(64)], "threshold": 1 });
+    let named = Index::open(Vec::new(), sign(&root, &[&lab.root]), None, &LIMITS).unwrap_err();
+    assert!(named.code() == "index-keys" && named.to_string().contains("not the identifier"), "{named}");
+    // Under a second name that is its own, for it is written in another way.
+    let mut root: Value = lab.served().json("metadata/1.root.json")["signed"].take();
+    let id = crate::keys::id_of(a.public()).unwrap();
+    let mut other = root["keys"][&id].clone();
+    other["keytype"] = "ecdsa-sha2-nistp256".into();
+    let second = crate::keys::id(&other).unwrap();
+    root["keys"][&second] = other;
+    root["roles"]["targets"] = json!({ "keyids": [id, second], "threshold": 2 });
+    let twice = Index::open(Vec::new(), sign(&root, &[&lab.root]), None, &LIMITS).unwrap_err();
+    assert!(twice.code() == "index-keys" && twice.to_string().contains("are one key"), "{twice}");
     // The same name twice in a role, and a name of a key that is not there.
     for ids in [json!([0, 0]), json!([0, 1])] {
         let mut root: Value = lab.served().json("metadata/1.root.json")["signed"].take();

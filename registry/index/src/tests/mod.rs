@@ -1,6 +1,7 @@
 //! Indexes that are written and read, and attacks on them.
 
 mod attacks;
+mod property;
 mod reading;
 mod sites;
 mod support;

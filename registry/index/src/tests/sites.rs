@@ -87,6 +87,17 @@ async fn a_mirror_does_not_go_back() {
     let other = Lab::new().await;
     let foreign = open(&other, &other.served()).mirror(&to, &Which::All, &clock()).await.unwrap_err();
     assert_eq!(foreign.code(), "index-state");
+    // Namespaces of others come along, and one that nobody has signed for yet.
+    let theirs = Key::generate(Algorithm::P256);
+    let give = |namespace: &str| Change::Delegate {
+        namespace: namespace.into(),
+        holders: Some(holders(&[&theirs], 1)),
+    };
+    let all: [&dyn Signer; 3] = [&lab.targets, &lab.online, &theirs];
+    lab.publisher().change(&[give("acme"), give("empty")], &with(&all)).await.unwrap();
+    open(&lab, &lab.served()).mirror(&to, &Which::All, &clock()).await.unwrap();
+    assert!(to.join("metadata/1.acme.json").exists() && !to.join("metadata/1.empty.json").exists());
+    assert_eq!(places(&lab, &to).await.len(), 2);
     // Keys that are exchanged are followed.
     let new = Key::generate(Algorithm::P256);
     let keys = Keys { online: Some(holders(&[&new], 1)), ..Keys::default() };

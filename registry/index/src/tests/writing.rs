@@ -1,6 +1,8 @@
 //! What is written, and who has to sign.
 
-use waystation_sign::{Algorithm, Key, Signer};
+use std::path::PathBuf;
+
+use waystation_sign::{Algorithm, Command, Key, Signer};
 
 use super::support::{LIMITS, Lab, days, holders, now, plugin, version, with};
 use crate::{Change, Holders, Keys, Publisher, With};
@@ -78,6 +80,9 @@ async fn a_threshold_is_met_by_several_holders_one_after_the_other() {
     assert_eq!(waiting, [("root", 1, 2), ("targets", 1, 2)]);
     assert_eq!(outcome.published, None);
     drop(publisher);
+    // Whoever signs next sees what.
+    let pending = lab.publisher().pending().await.unwrap();
+    assert_eq!((pending[0].role.as_str(), pending[0].added.len(), pending[1].added.len()), ("root", 4, 0));
     // The same key again does not count twice; a stranger's does not count at all.
     assert_eq!(lab.publisher().sign(&with(&[&a])).await.unwrap().waiting.len(), 2);
     assert_eq!(lab.publisher().sign(&with(&[&lab.root])).await.unwrap_err().code(), "index-idle-key");
@@ -91,6 +96,10 @@ async fn a_threshold_is_met_by_several_holders_one_after_the_other() {
     let tool = plugin("acme/tool", "1.0.0");
     let outcome = lab.publisher().change(&[add(&tool)], &with(&[&b, &lab.online])).await.unwrap();
     assert_eq!((outcome.published, outcome.waiting.len()), (None, 1));
+    let pending = lab.publisher().pending().await.unwrap();
+    let added = format!("acme/tool 1.0.0 {}", tool.digest());
+    assert_eq!((pending.len(), &pending[0].added), (1, &vec![added]));
+    assert!(pending[0].changed.is_empty() && pending[0].removed.is_empty(), "{pending:?}");
     let online: [&dyn Signer; 1] = [&lab.online];
     let later = With { now: now() + days(3), ..with(&online) };
     let outcome = lab.publisher().refresh(&later).await.unwrap();
@@ -222,6 +231,15 @@ async fn a_folder_is_made_once_and_roles_can_be_met() {
     assert_eq!(init("c", &keys(holders(&[&lab.root], 0))).await, "index-role");
     assert_eq!(init("d", &Keys { root: Some(good()), ..Keys::default() }).await, "index-role");
     assert!(!lab.folder.path().join("a").exists(), "what cannot be is not begun");
+    // What failed is begun again.
+    let none = PathBuf::from("/nonexistent/program");
+    let broken = Command::new(none.into(), Vec::new(), lab.root.public().clone());
+    let signers: [&dyn Signer; 1] = [&broken];
+    let failed = Publisher::init(&lab.folder.path().join("e"), &keys(good()), &with(&signers), &LIMITS).await;
+    assert_eq!(failed.unwrap_err().code(), "command-failed");
+    let signers: [&dyn Signer; 1] = [&lab.root];
+    let made = Publisher::init(&lab.folder.path().join("e"), &keys(good()), &with(&signers), &LIMITS).await;
+    assert!(made.unwrap().1.published.is_some());
     assert_eq!(Publisher::open(lab.folder.path(), &LIMITS).unwrap_err().code(), "index-not-here");
     for namespace in ["root", "snapshot", "Acme", "a/b", ""] {
         let give = Change::Delegate { namespace: namespace.into(), holders: Some(good()) };

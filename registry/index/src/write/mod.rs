@@ -6,6 +6,7 @@
 //! old index or the new one. A process that is killed on the way leaves it to the next to finish.
 
 mod document;
+mod pending;
 mod publish;
 mod roles;
 mod work;
@@ -21,6 +22,7 @@ use waystation_bundle::Package;
 use waystation_oci::Reference;
 use waystation_sign::Signer;
 
+pub use pending::Pending;
 pub use roles::Holders;
 pub use work::{Validity, Waiting};
 
@@ -32,6 +34,9 @@ use crate::keys;
 use crate::limits::Limits;
 use crate::names;
 use work::Work;
+
+/// Held by whoever writes.
+const LOCK: &str = "lock";
 
 /// One change of an index.
 #[derive(Debug)]
@@ -151,11 +156,19 @@ impl Publisher {
         let mut work = Work::default();
         work.roles(&roles, with.now, &with.validity)?;
         std::fs::create_dir_all(folder).map_err(|e| IndexError::io(folder, &e))?;
-        let mut inside = std::fs::read_dir(folder).map_err(|e| IndexError::io(folder, &e))?;
-        if inside.next().is_some() {
-            return Err(IndexError::Exists { path: folder.display().to_string() });
+        let exists = || IndexError::Exists { path: folder.display().to_string() };
+        // A lock alone is what a beginning left that failed.
+        let empty = || -> Result<bool, IndexError> {
+            let inside = std::fs::read_dir(folder).map_err(|e| IndexError::io(folder, &e))?;
+            Ok(inside.flatten().all(|entry| entry.file_name() == LOCK))
+        };
+        if !empty()? {
+            return Err(exists());
         }
         let this = Self::locked(folder, limits)?;
+        if !empty()? {
+            return Err(exists());
+        }
         let outcome = this.proceed(work, with).await?;
         Ok((this, outcome))
     }
@@ -173,7 +186,7 @@ impl Publisher {
     }
 
     fn locked(folder: &Path, limits: &Limits) -> Result<Self, IndexError> {
-        let lock = files::lock(&folder.join("lock"))?;
+        let lock = files::lock(&folder.join(LOCK))?;
         Ok(Self { folder: folder.to_owned(), limits: *limits, _lock: lock })
     }
 
@@ -233,6 +246,14 @@ impl Publisher {
     /// When the index cannot be read.
     pub async fn waiting(&self) -> Result<Vec<Waiting>, IndexError> {
         self.load().await?.waiting()
+    }
+
+    /// What whoever signs next would sign: what waits, compared with what is published.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn pending(&self) -> Result<Vec<Pending>, IndexError> {
+        self.load().await?.pending()
     }
 
     fn apply(&self, work: &mut Work, change: &Change<'_>, with: &With<'_>) -> Result<(), IndexError> {

@@ -78,7 +78,7 @@ impl Work {
         }
     }
 
-    fn published(&self, role: &str) -> Result<Option<Document>, IndexError> {
+    pub(super) fn published(&self, role: &str) -> Result<Option<Document>, IndexError> {
         let Some(material) = &self.published else { return Ok(None) };
         let text = match role {
             "root" => material.roots.values().next_back(),

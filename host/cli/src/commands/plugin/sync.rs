@@ -66,7 +66,7 @@ impl Kind {
             Self::Added => "added",
             Self::Updated => "updated",
             Self::NeedsApproval => "needs approval",
-            Self::Refused => "refused",
+            Self::Refused => "was refused",
             Self::Removed => "removed",
         }
     }
@@ -375,8 +375,7 @@ fn describe(change: &Change) {
 fn conclude(decisions: &[Decision], outdated: bool) -> Outcome {
     let stuck = |kind| decisions.iter().find(move |decision| decision.outcome == kind);
     if let Some(decision) = stuck(Kind::Refused).or_else(|| stuck(Kind::NeedsApproval)) {
-        let message =
-            format!("{}: {}", decision.plugin, decision.message.as_deref().unwrap_or("was not taken"));
+        let message = format!("`{}` {}; why is said above", decision.plugin, decision.outcome.word());
         return Err(Failure::new(Exit::Failed, message).code(decision.code.clone().unwrap_or_default()));
     }
     match outdated {

@@ -15,6 +15,7 @@ pub(crate) async fn run(global: &Global, command: &Registry) -> Outcome {
     match command {
         Registry::Index(index) => match index.as_ref() {
             IndexCommand::Serve { dir, listen } => serve::run(global, dir, *listen).await,
+            IndexCommand::Pending { dir } => write::pending(global, dir).await,
             IndexCommand::Check { dir, root } => site::check(global, dir, root.as_deref()).await,
             index => write::run(global, index).await,
         },

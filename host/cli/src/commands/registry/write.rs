@@ -4,8 +4,9 @@ use std::fs::File;
 use std::path::Path;
 
 use semver::Version;
+use serde_json::json;
 use waystation_bundle::Package;
-use waystation_index::{Change, Outcome as Done, Publisher};
+use waystation_index::{Change, Outcome as Done, Publisher, Waiting};
 use waystation_oci::Reference;
 
 use super::keys::{Ring, with};
@@ -78,9 +79,32 @@ pub(super) async fn run(global: &Global, command: &IndexCommand) -> Outcome {
             }
             done
         }
-        IndexCommand::Check { .. } | IndexCommand::Serve { .. } => return Ok(()),
+        IndexCommand::Pending { .. } | IndexCommand::Check { .. } | IndexCommand::Serve { .. } => {
+            return Ok(());
+        }
     };
     tell(global, &done)
+}
+
+/// What waits, and what is in it.
+pub(super) async fn pending(global: &Global, dir: &Path) -> Outcome {
+    let publisher = publisher(dir)?;
+    let (pending, waiting) =
+        (publisher.pending().await.map_err(refused)?, publisher.waiting().await.map_err(refused)?);
+    if global.json {
+        return Ok(output::json(&json!({ "pending": pending, "waiting": waiting }))?);
+    }
+    for file in &pending {
+        output::line(format!("{} {}", file.role, file.version));
+        for (sign, names) in [("+", &file.added), ("-", &file.removed), ("~", &file.changed)] {
+            names.iter().for_each(|name| output::line(format!("  {sign} {name}")));
+        }
+    }
+    waits(&waiting);
+    if pending.is_empty() {
+        output::note("nothing waits");
+    }
+    Ok(())
 }
 
 fn publisher(dir: &Path) -> Result<Publisher, Failure> {
@@ -146,7 +170,15 @@ fn tell(global: &Global, done: &Done) -> Outcome {
             .map(|(role, signed)| [role.clone(), signed.version.to_string(), signed.expires.to_string()]);
         output::table(["SIGNED", "VERSION", "UNTIL"], rows);
     }
-    for waiting in &done.waiting {
+    waits(&done.waiting);
+    if !done.waiting.is_empty() {
+        output::note("readers see nothing of what waits; go on with `registry index sign` or `refresh`");
+    }
+    Ok(())
+}
+
+fn waits(waiting: &[Waiting]) {
+    for waiting in waiting {
         output::line(format!(
             "{} {} waits: {} of {} signatures; can sign: {}",
             waiting.role,
@@ -156,8 +188,4 @@ fn tell(global: &Global, done: &Done) -> Outcome {
             waiting.keys.join(", ")
         ));
     }
-    if !done.waiting.is_empty() {
-        output::note("readers see nothing of what waits; go on with `registry index sign` or `refresh`");
-    }
-    Ok(())
 }

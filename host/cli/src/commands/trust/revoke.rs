@@ -66,7 +66,7 @@ async fn next(global: &Global, by: &Renew, revoked: Option<(&Revoked, &str)>) ->
     if let Some((revoked, why)) = revoked {
         next.revoke(revoked, why).map_err(refused)?;
     }
-    let (number, bytes) = next.issue(Timestamp::now(), by.days).map_err(refused)?;
+    let (number, bytes) = next.issue(Timestamp::now(), by.days, by.number).map_err(refused)?;
     let signed = clocks.stamp(sign_file(&bytes, &*signer).map_err(signing::refused)?).await?;
     let signature = signed.to_json().map_err(signing::refused)?;
     let undo = Undo::of([&beside(&list), &list, &by.policy])?;
