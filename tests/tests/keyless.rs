@@ -216,3 +216,25 @@ async fn services_are_checked_against_their_authorities() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_person_signs_in_and_signs() -> Result<()> {
+    use tokio::io::AsyncBufReadExt as _;
+
+    let (folder, services) = folder(&[Service::Second]).await?;
+    let mut command = folder.command(&[&SIGN[..], &["--sign-in"]].concat())?;
+    let mut child =
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn()?;
+    let stderr = child.stderr.take().ok_or_else(|| anyhow::anyhow!("it says nothing"))?;
+    let mut lines = tokio::io::BufReader::new(stderr).lines();
+    let mut url = String::new();
+    while !url.starts_with("http") {
+        url = lines.next_line().await?.ok_or_else(|| anyhow::anyhow!("it names no address"))?;
+    }
+    let browser = reqwest::Client::builder().no_proxy().build()?;
+    assert_eq!(browser.get(&url).send().await?.status(), 200);
+    assert!(child.wait().await?.success());
+    assert_eq!(services.asked(), [Service::Authority, Service::Clock, Service::Second]);
+    assert_eq!(text(&folder.run(&EXPLAIN).await?.json()?, "state"), "verified");
+    Ok(())
+}

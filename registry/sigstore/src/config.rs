@@ -17,9 +17,8 @@ pub struct SigningConfig {
     media_type: String,
     #[serde(default)]
     ca_urls: Vec<Endpoint>,
-    /// For interactive sign-in, which is not done here.
+    /// Where a person signs in.
     #[serde(default)]
-    #[expect(dead_code, reason = "part of the format")]
     oidc_urls: Vec<Endpoint>,
     #[serde(default)]
     rekor_tlog_urls: Vec<Endpoint>,
@@ -91,13 +90,14 @@ impl SigningConfig {
         }
     }
 
-    /// The timestamp authorities that are asked now.
+    /// Where a person signs in.
     ///
     /// # Errors
     /// `signing-config-lacks`.
-    pub fn timestamp_urls(&self, now: Timestamp) -> Result<Vec<&str>, ServiceError> {
-        let chosen = select(&self.tsa_urls, &[1], &self.tsa_config, "timestamp authority", now)?;
-        Ok(chosen.into_iter().map(|endpoint| endpoint.url.as_str()).collect())
+    pub fn issuer(&self, now: Timestamp) -> Result<&str, ServiceError> {
+        let what = "issuer of identity tokens";
+        let chosen = select(&self.oidc_urls, &[1], &Selection::default(), what, now)?;
+        chosen.first().map(|endpoint| endpoint.url.as_str()).ok_or(ServiceError::ConfigLacks { what })
     }
 
     pub(crate) fn choose(&self, now: Timestamp) -> Result<Chosen<'_>, ServiceError> {

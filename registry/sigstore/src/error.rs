@@ -76,8 +76,8 @@ pub enum ServiceError {
     },
     /// There is no identity token.
     #[error(
-        "there is no identity token: give --identity-token-file, or SIGSTORE_ID_TOKEN, or run where GitHub Actions may \
-         issue one (`permissions: id-token: write`)"
+        "there is no identity token: give --identity-token-file or SIGSTORE_ID_TOKEN, --sign-in to get one with a browser, \
+         or run where GitHub Actions may issue one (`permissions: id-token: write`)"
     )]
     TokenMissing,
     /// The identity token is none.
@@ -99,6 +99,15 @@ pub enum ServiceError {
         service: String,
         /// Its status.
         status: u16,
+    },
+    /// Nobody came back from the browser.
+    #[error("nobody signed in; try again")]
+    SignInTimeout,
+    /// Signing in did not work.
+    #[error("signing in did not work: {why}")]
+    SignInRefused {
+        /// What happened.
+        why: &'static str,
     },
     /// The certificate is for another key.
     #[error(
@@ -135,6 +144,8 @@ impl ServiceError {
             Self::TokenMalformed => "token-malformed",
             Self::TokenExpired { .. } => "token-expired",
             Self::TokenRefused { .. } => "token-refused",
+            Self::SignInTimeout => "sign-in-timeout",
+            Self::SignInRefused { .. } => "sign-in-refused",
             Self::CertificateMismatch { .. } => "certificate-mismatch",
             Self::Unverified(refusal) => refusal.code().as_str(),
             Self::Sign(e) => e.code(),

@@ -130,7 +130,7 @@ impl Http {
     }
 
     /// TLS, or this machine, or a host that was named.
-    fn address(&self, text: &str) -> Result<Url, ServiceError> {
+    pub(crate) fn address(&self, text: &str) -> Result<Url, ServiceError> {
         let bad = |why| ServiceError::Address { url: text.to_owned(), why };
         let url = Url::parse(text).map_err(|_| bad("it is no address"))?;
         if !url.username().is_empty() || url.password().is_some() {

@@ -20,6 +20,7 @@ mod fulcio;
 mod http;
 mod rekor;
 mod sign;
+mod signin;
 mod token;
 mod tsa;
 
@@ -27,5 +28,6 @@ pub use config::SigningConfig;
 pub use error::ServiceError;
 pub use http::{Http, Options};
 pub use sign::{Attested, Services};
+pub use signin::SignIn;
 pub use token::{IdentityToken, Source};
 pub use tsa::stamp;

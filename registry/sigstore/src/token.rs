@@ -18,6 +18,7 @@ const MAX_TOKEN: usize = 64 << 10;
 pub struct IdentityToken {
     raw: SecretString,
     subject: String,
+    nonce: Option<String>,
     expires: Timestamp,
 }
 
@@ -37,6 +38,7 @@ impl IdentityToken {
         struct Claims {
             sub: String,
             email: Option<String>,
+            nonce: Option<String>,
             exp: i64,
         }
         let raw = text.expose_secret().trim();
@@ -47,14 +49,19 @@ impl IdentityToken {
         }
         let claims = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('='));
         let claims = claims.ok().and_then(|claims| serde_json::from_slice::<Claims>(&claims).ok());
-        let Claims { sub, email, exp } = claims.ok_or(ServiceError::TokenMalformed)?;
+        let Claims { sub, email, nonce, exp } = claims.ok_or(ServiceError::TokenMalformed)?;
         let expires = Timestamp::from_second(exp).map_err(|_| ServiceError::TokenMalformed)?;
-        Ok(Self { raw: raw.into(), subject: email.unwrap_or(sub), expires })
+        Ok(Self { raw: raw.into(), subject: email.unwrap_or(sub), nonce, expires })
     }
 
     /// What proves that who asks has the key: a signature over this (Fulcio, `proof_of_possession`).
     pub(crate) fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// What ties it to a sign-in.
+    pub(crate) fn nonce(&self) -> Option<&str> {
+        self.nonce.as_deref()
     }
 
     pub(crate) const fn secret(&self) -> &SecretString {

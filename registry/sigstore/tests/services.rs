@@ -29,7 +29,7 @@ use serde_json::Value;
 use stand_in::{Fault, PATIENCE, Service, StandIn, identity_token};
 use waystation_egress::Roots as Authorities;
 use waystation_sigstore::{
-    Attested, Http, IdentityToken, Options, ServiceError, Services, SigningConfig, Source,
+    Attested, Http, IdentityToken, Options, ServiceError, Services, SignIn, SigningConfig, Source,
 };
 use waystation_verify::{Policy, Request, Roots, Subject, TrustRoot, verify};
 
@@ -209,4 +209,67 @@ async fn github_issues_a_token() {
     assert!(!refused.to_string().contains("may-not-ask"), "{refused}");
     stand_in.fault(Fault::Garbage(Service::Token));
     assert_eq!(of("may-ask").token(&http(), "sigstore").await.unwrap_err().code(), "service-malformed");
+}
+
+/// Signs in as a browser does, at this address of a sign-in.
+async fn browse(url: &str) -> reqwest::Response {
+    reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_person_signs_in_with_a_browser() {
+    for (fault, code) in [
+        (None, ""),
+        (Some(Fault::NotLetIn), "sign-in-refused"),
+        (Some(Fault::OtherNonce), "sign-in-refused"),
+        // Whoever does not know the state ends nothing, and nobody else comes.
+        (Some(Fault::OtherState), "sign-in-timeout"),
+        (Some(Fault::OtherIssuer), "sign-in-refused"),
+    ] {
+        let stand_in = StandIn::start().await;
+        if let Some(fault) = fault {
+            stand_in.fault(fault);
+        }
+        let config = SigningConfig::parse(stand_in.config(&[]).to_string().as_bytes()).unwrap();
+        let issuer = config.issuer(Timestamp::now()).unwrap();
+        let http = http();
+        let begun = match SignIn::begin(&http, issuer, "sigstore").await {
+            Ok(begun) => begun,
+            Err(e) => {
+                assert_eq!(e.code(), code, "{fault:?}");
+                continue;
+            }
+        };
+        let url = begun.url().to_owned();
+        assert!(!format!("{begun:?}").contains("state="), "{begun:?}");
+        let (token, page) = tokio::join!(begun.finish(&http, PATIENCE * 3), browse(&url));
+        assert_eq!(token.map_or_else(|e| e.code(), |_| ""), code, "{fault:?}");
+        let status = page.status().as_u16();
+        assert_eq!(
+            status,
+            match fault {
+                Some(Fault::NotLetIn) => 400,
+                Some(Fault::OtherState) => 404,
+                _ => 200,
+            }
+        );
+    }
+}
+
+#[tokio::test]
+async fn somebody_else_at_the_door_does_not_end_a_sign_in() {
+    let stand_in = StandIn::start().await;
+    let http = http();
+    let begun = SignIn::begin(&http, &format!("{}/issuer", stand_in.address), "sigstore").await.unwrap();
+    let url = begun.url().to_owned();
+    let back = reqwest::Url::parse(&url).unwrap();
+    let back = back.query_pairs().find(|(name, _)| name == "redirect_uri").unwrap().1.into_owned();
+    let visit = async {
+        for path in ["", "?code=theirs", "?code=theirs&state=guess", "/favicon.ico"] {
+            assert_eq!(browse(&format!("{back}{path}")).await.status(), 404);
+        }
+        browse(&url).await
+    };
+    let (token, page) = tokio::join!(begun.finish(&http, PATIENCE * 10), visit);
+    assert_eq!((token.is_ok(), page.status().as_u16()), (true, 200));
 }

@@ -130,7 +130,10 @@ pub(crate) struct Keyless {
     /// The file that holds the token [default: SIGSTORE_ID_TOKEN, or what GitHub Actions issues]
     #[arg(long, value_name = "FILE", requires = "keyless")]
     pub(crate) identity_token_file: Option<PathBuf>,
-    /// For whom GitHub Actions is to issue a token
+    /// Get a token by signing in with a browser, where the signing configuration says
+    #[arg(long, requires = "keyless", conflicts_with = "identity_token_file")]
+    pub(crate) sign_in: bool,
+    /// For whom GitHub Actions is to issue a token, or as whose client one signs in
     #[arg(long, value_name = "NAME", default_value = "sigstore", requires = "keyless")]
     pub(crate) audience: String,
 }

@@ -48,6 +48,12 @@ pub enum Fault {
     OtherNonce,
     /// A timestamp by somebody whom the root does not name.
     ForeignClock,
+    /// The issuer sends the browser back with the state of another sign-in, and then with the right one.
+    OtherState,
+    /// It does not let them in.
+    NotLetIn,
+    /// It says that it is another issuer.
+    OtherIssuer,
     /// This service never answers.
     Silent(Service),
     /// It answers without end.
@@ -79,6 +85,9 @@ struct Inner {
     foreign: Authority,
     fault: Mutex<Option<Fault>>,
     asked: Mutex<Vec<Service>>,
+    /// Challenge and nonce of the sign-in under way.
+    sign_in: Mutex<(String, String)>,
+    address: Mutex<String>,
 }
 
 impl Drop for StandIn {
@@ -96,6 +105,8 @@ impl StandIn {
             foreign: Authority::generate("lab clock", since).unwrap(),
             fault: Mutex::default(),
             asked: Mutex::default(),
+            sign_in: Mutex::default(),
+            address: Mutex::default(),
         });
         let router = Router::new()
             .route("/ca/api/v2/signingCert", post(certify))
@@ -103,9 +114,13 @@ impl StandIn {
             .route("/second/api/v2/log/entries", post(second))
             .route("/clock", post(clock))
             .route("/token", get(token))
+            .route("/issuer/.well-known/openid-configuration", get(issuer))
+            .route("/issuer/auth", get(sign_in))
+            .route("/issuer/token", post(exchange))
             .with_state(Arc::clone(&state));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
+        *state.address.lock() = address.clone();
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { address, state, task }
     }
@@ -150,7 +165,7 @@ impl StandIn {
         json!({
             "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
             "caUrls": [service("ca", 1, "one")],
-            "oidcUrls": [],
+            "oidcUrls": [service("issuer", 1, "one")],
             "rekorTlogUrls": logs, "rekorTlogConfig": { "selector": "ALL" },
             "tsaUrls": [service("clock", 1, "one")], "tsaConfig": { "selector": "ANY" },
         })
@@ -159,7 +174,12 @@ impl StandIn {
 
 /// An identity token for an hour.
 pub fn identity_token() -> String {
+    token_with("")
+}
+
+fn token_with(nonce: &str) -> String {
     let claims = json!({
+        "nonce": nonce,
         "iss": lab::ISSUER, "sub": "repo:acme/tool:ref:refs/tags/v1", "aud": "sigstore",
         "exp": Timestamp::now().as_second() + 3_600,
     });
@@ -335,6 +355,49 @@ async fn token(State(state): State<Arc<Inner>>, headers: HeaderMap) -> Response 
         Some(true) => answer(&json!({ "count": 1, "value": identity_token() })),
         _ => StatusCode::FORBIDDEN.into_response(),
     }
+}
+
+async fn issuer(State(state): State<Arc<Inner>>) -> Response {
+    let address = state.address.lock().clone();
+    let name = if state.has(Fault::OtherIssuer) {
+        "https://elsewhere.example"
+    } else {
+        &format!("{address}/issuer")
+    };
+    answer(&json!({
+        "issuer": name,
+        "authorization_endpoint": format!("{address}/issuer/auth"),
+        "token_endpoint": format!("{address}/issuer/token"),
+    }))
+}
+
+type Fields = axum::extract::Query<std::collections::HashMap<String, String>>;
+
+/// Lets whoever comes in, at once.
+async fn sign_in(State(state): State<Arc<Inner>>, query: Fields) -> Response {
+    assert_eq!((query["response_type"].as_str(), query["code_challenge_method"].as_str()), ("code", "S256"));
+    *state.sign_in.lock() = (query["code_challenge"].clone(), query["nonce"].clone());
+    let back = &query["redirect_uri"];
+    let given = if state.has(Fault::NotLetIn) { "error=access_denied" } else { "code=the-code" };
+    let known = &query["state"];
+    let state = if state.has(Fault::OtherState) { "another" } else { known };
+    let place = format!("{back}?{given}&state={state}");
+    (StatusCode::FOUND, [(header::LOCATION, place)]).into_response()
+}
+
+async fn exchange(State(state): State<Arc<Inner>>, body: String) -> Response {
+    let form: std::collections::HashMap<String, String> = body
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect();
+    let (challenge, nonce) = state.sign_in.lock().clone();
+    let verifier = URL_SAFE_NO_PAD.encode(lab::sha256(form["code_verifier"].as_bytes()));
+    if form["code"] != "the-code" || verifier != challenge {
+        return refused("who asks did not begin this");
+    }
+    let nonce = if state.has(Fault::OtherNonce) { "another" } else { &nonce };
+    answer(&json!({ "access_token": "x", "token_type": "bearer", "id_token": token_with(nonce) }))
 }
 
 /// How long a test has patience with a service that says nothing.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -9,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use waystation_bundle::{ContentDigest, Kind, Limits, Package, Statement};
 use waystation_sign::{PublicKey, Signed, attest, is_signed_by};
-use waystation_sigstore::{Services, SigningConfig, Source};
+use waystation_sigstore::{Http, IdentityToken, ServiceError, Services, SignIn, SigningConfig, Source};
 use waystation_site::trusted_root;
 use waystation_verify::{
     Admits, Demand, Domain, MAX_ROOT, Predicates, Report, Signer, Subject, TrustRoot, Who, check,
@@ -25,6 +26,9 @@ use crate::{files, output};
 const LIMITS: Limits = Limits::DEFAULT;
 /// The longest signing configuration, and the longest token, in bytes.
 const MAX_CONFIG: usize = 1 << 20;
+
+/// How long somebody may take to sign in.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What was signed, for people and programs.
 #[derive(Debug, Serialize)]
@@ -173,7 +177,7 @@ fn verify_back(
 }
 
 async fn keyless(package: &Package, statement: &[u8], by: &SignBy) -> Result<(Vec<u8>, About), Failure> {
-    let Keyless { signing_config, identity_token_file, audience, .. } = &by.keyless;
+    let Keyless { signing_config, identity_token_file, sign_in, audience, .. } = &by.keyless;
     let (Some(config), Some(root)) = (signing_config, &by.trusted_root) else {
         return Err(Failure::new(Exit::Usage, "--keyless needs --signing-config and --trusted-root"));
     };
@@ -183,11 +187,18 @@ async fn keyless(package: &Package, statement: &[u8], by: &SignBy) -> Result<(Ve
         Failure { message: format!("{}: {}", config.display(), failure.message), ..failure }
     })?;
     let http = http(by.with.time.services_ca_file.as_deref())?;
-    let source = match identity_token_file {
-        Some(file) => Source::Given(SecretString::from(files::text(file, MAX_CONFIG)?)),
-        None => Source::of_environment(|name| std::env::var(name).ok()).map_err(unserved)?,
+    let token = match (identity_token_file, sign_in) {
+        (Some(file), _) => {
+            let given = Source::Given(SecretString::from(files::text(file, MAX_CONFIG)?));
+            given.token(&http, audience).await
+        }
+        (None, true) => signed_in(&http, &config, audience).await,
+        (None, false) => {
+            let found = Source::of_environment(|name| std::env::var(name).ok()).map_err(unserved)?;
+            found.token(&http, audience).await
+        }
     };
-    let token = source.token(&http, audience).await.map_err(unserved)?;
+    let token = token.map_err(unserved)?;
     let services = Services { http: &http, config: &config, now: Timestamp::now };
     let signed = services.attest(statement, &subject(package), &token, &root).await.map_err(unserved)?;
     let facts = signed.facts;
@@ -201,6 +212,13 @@ async fn keyless(package: &Package, statement: &[u8], by: &SignBy) -> Result<(Ve
         verified: true,
     };
     Ok((signed.bundle, about))
+}
+
+/// A token of whoever signs in with a browser.
+async fn signed_in(http: &Http, config: &SigningConfig, client: &str) -> Result<IdentityToken, ServiceError> {
+    let begun = SignIn::begin(http, config.issuer(Timestamp::now())?, client).await?;
+    output::note(format!("Sign in with a browser on this machine:\n{}", begun.url()));
+    begun.finish(http, PATIENCE).await
 }
 
 /// What signatures of a package are over.
