@@ -47,7 +47,8 @@ async fn what_is_signed_and_decided_on_runs_and_nothing_else() -> Result<()> {
     // Nothing runs by itself: somebody has to decide.
     let decided = folder.run(&["plugin", "sync", "--json", "good", "swapped"]).await?.json()?;
     assert!(list(&decided, "plugins").iter().all(|plugin| text(plugin, "outcome") == "added"), "{decided}");
-    for (name, expected) in [("unsigned", "unsigned"), ("stranger", "signature-invalid"), ("alone", "unsigned")]
+    for (name, expected) in
+        [("unsigned", "unsigned"), ("stranger", "signature-invalid"), ("alone", "unsigned")]
     {
         assert_eq!(code(&folder, &["plugin", "sync", name]).await?, expected, "{name}");
     }
