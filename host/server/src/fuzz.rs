@@ -2,6 +2,7 @@
 //! part of tests and of `fuzz/` only.
 
 use crate::config::{Config, Environment, Secrets};
+use crate::trust::Lock;
 
 /// A configuration: it is refused with sentences, or reads the same when it is written out.
 pub fn config(data: &[u8]) {
@@ -17,12 +18,24 @@ pub fn config(data: &[u8]) {
     }
 }
 
+/// A lock: it is refused with a sentence, or reads the same when it is written out.
+pub fn lock(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match Lock::parse(text) {
+        Ok(lock) => {
+            let written = lock.to_toml().unwrap_or_default();
+            assert_eq!(Lock::parse(&written).as_ref(), Ok(&lock), "{written}");
+        }
+        Err(why) => assert!(!why.is_empty()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     /// Seeds, and inputs on which something was found before.
     #[test]
     fn seeds_of_fuzzing_hold() {
-        for (target, check) in [("config", super::config as fn(&[u8]))] {
+        for (target, check) in [("config", super::config as fn(&[u8])), ("lock", super::lock)] {
             let folder =
                 std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(target);
             let seeds: Vec<_> =

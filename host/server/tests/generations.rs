@@ -11,9 +11,9 @@ use waystation_server::config::{Config, Environment};
 async fn components_of_every_generation_load() {
     let generations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/generations");
     let data = tempfile::tempdir().unwrap();
-    let mut text = format!("server.data_dir = {:?}\n", data.path());
+    let mut text = format!("server.data_dir = {:?}\ntrust.dev = [{generations:?}]\n", data.path());
     let mut names = Vec::new();
-    for generation in std::fs::read_dir(generations).unwrap() {
+    for generation in std::fs::read_dir(&generations).unwrap() {
         let folder = generation.unwrap().path();
         for file in std::fs::read_dir(&folder).unwrap() {
             let file = file.unwrap().path();

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ed25519_dalek::Signer as _;
+use ed25519_dalek::pkcs8::KeypairBytes;
 use p256::SecretKey;
 use p256::ecdsa;
 use pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
@@ -103,7 +104,11 @@ impl Key {
     pub fn to_pem(&self, passphrase: Option<&SecretString>) -> Result<SecretString, SignError> {
         let pem = match &self.kind {
             Kind::P256(key) => write(&SecretKey::from(key.as_nonzero_scalar()), passphrase),
-            Kind::Ed25519(key) => write(key.as_ref(), passphrase),
+            // Version 1, without the public key: OpenSSL reads no other.
+            Kind::Ed25519(key) => {
+                let private = KeypairBytes { secret_key: key.to_bytes(), public_key: None };
+                write(&private, passphrase)
+            }
         };
         let pem = pem.map_err(|e| SignError::KeyUnwritable { why: e.to_string() })?;
         Ok(pem.as_str().into())

@@ -20,6 +20,9 @@
 mod attest;
 mod command;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod key;
 mod public;
 mod timestamp;

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use waystation_sign::{Algorithm, Authority, Key, Query, SignError, Signer, attest, sign_file};
+use waystation_sign::{Algorithm, Authority, Key, PublicKey, Query, SignError, Signer, attest, sign_file};
 use waystation_verify::{Policy, Request, Roots, Subject, TrustRoot, Verdict, verify};
 
 const FILE: &[u8] = b"the file";
@@ -92,6 +92,29 @@ fn openssl(folder: &Path, arguments: &[&str]) -> (bool, String) {
     let ran = Command::new("openssl").args(arguments).current_dir(folder).output().unwrap();
     let said = [ran.stdout, ran.stderr].concat();
     (ran.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[test]
+fn openssl_reads_our_keys_and_we_read_what_it_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (algorithm, genpkey) in [
+        (Algorithm::P256, &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"][..]),
+        (Algorithm::Ed25519, &["-algorithm", "ed25519"][..]),
+    ] {
+        let key = Key::generate(algorithm);
+        std::fs::write(folder.join("key"), key.to_pem(None).unwrap().expose_secret()).unwrap();
+        let (read, public) = openssl(folder, &["pkey", "-in", "key", "-pubout"]);
+        assert!(read, "{algorithm:?}: {public}");
+        assert_eq!(PublicKey::from_pem(&public).unwrap(), *key.public());
+        let passphrase: SecretString = "correct horse".into();
+        let encrypted = key.to_pem(Some(&passphrase)).unwrap();
+        assert_eq!(Key::from_pem(&encrypted, Some(&passphrase)).unwrap().public(), key.public());
+        let (made, said) = openssl(folder, &[&["genpkey", "-out", "theirs"], genpkey].concat());
+        assert!(made, "{said}");
+        let theirs = std::fs::read_to_string(folder.join("theirs")).unwrap();
+        assert!(Key::from_pem(&theirs.into(), None).is_ok());
+    }
 }
 
 #[test]

@@ -11,6 +11,9 @@
 
 mod error;
 mod evidence;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod judge;
 mod policy;
 mod revocation;

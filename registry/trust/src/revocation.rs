@@ -50,6 +50,29 @@ struct Written {
     identities: Vec<RevokedIdentity>,
 }
 
+impl Written {
+    /// Reads a list whose signatures did.
+    fn read(list: &[u8]) -> Result<Self, String> {
+        let written: Self = serde_json::from_slice(list).map_err(|e| e.to_string())?;
+        match written.version {
+            1 => Ok(written),
+            version => Err(format!("lists of version {version} are not known")),
+        }
+    }
+}
+
+/// What fuzzing calls: a list is refused with a sentence, or one of this version.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(data: &[u8]) -> bool {
+    match Written::read(data) {
+        Ok(written) => written.version == 1,
+        Err(why) => {
+            assert!(!why.is_empty());
+            false
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RevokedDigest {
@@ -107,10 +130,7 @@ impl TrustPolicy {
         if !verdict.admitted {
             return Err(TrustError::RevocationsUntrusted { code: verdict.code, why: verdict.message });
         }
-        let written: Written = serde_json::from_slice(source.list).map_err(|e| malformed(e.to_string()))?;
-        if written.version != 1 {
-            return Err(malformed(format!("lists of version {} are not known", written.version)));
-        }
+        let written = Written::read(source.list).map_err(malformed)?;
         if written.number < source.seen {
             return Err(TrustError::RevocationsRolledBack { found: written.number, seen: source.seen });
         }

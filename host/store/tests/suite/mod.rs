@@ -98,7 +98,7 @@ macro_rules! tests {
                 opening_again_changes_nothing, a_newer_schema_is_left_alone, an_edited_migration_is_refused,
                 both_databases_have_the_same_columns, damage_is_told_and_does_not_spread,
             ],
-            state: [a_plugin_is_remembered, a_quarantine_leaves_the_rest_of_a_plugin_alone, facts_are_kept, readiness_is_told],
+            state: [a_plugin_is_remembered, a_quarantine_leaves_the_rest_of_a_plugin_alone, facts_are_kept, a_counter_never_goes_back, what_serves_is_news_once, readiness_is_told],
         }
     };
     ($run:path, $($module:ident: [$($test:ident),* $(,)?],)*) => {

@@ -1,5 +1,7 @@
+use waystation_core::event::{EventSeq, NewEvent};
+use waystation_core::name::PluginName;
 use waystation_core::outbox::Failure;
-use waystation_store::PluginRecord;
+use waystation_store::{PluginRecord, Store};
 
 use super::{Db, at, event, race, to_ops};
 
@@ -39,6 +41,45 @@ pub(crate) async fn facts_are_kept(db: Db) {
     assert_eq!(store.meta("instance").await.unwrap().as_deref(), Some(answers[0].as_str()));
     store.set_meta("instance", "other").await.unwrap();
     assert_eq!(store.meta_or_insert("instance", "x").await.unwrap(), "other");
+}
+
+pub(crate) async fn a_counter_never_goes_back(db: Db) {
+    let store = db.open().await;
+    assert_eq!(store.raise("seen", 0).await.unwrap(), 0);
+    race(8, |n| {
+        let store = store.clone();
+        async move { store.raise("seen", n as u64).await.unwrap() }
+    })
+    .await;
+    assert_eq!(store.raise("seen", 3).await.unwrap(), 7);
+    assert_eq!(store.raise("seen", 9).await.unwrap(), 9);
+    assert_eq!(store.raise("another", 0).await.unwrap(), 0);
+}
+
+pub(crate) async fn what_serves_is_news_once(db: Db) {
+    let store = db.open().await;
+    let name: PluginName = "tool".parse().unwrap();
+    // Hosts that start at once with the same.
+    let news = race(4, |_| serves(store.clone(), "1")).await;
+    assert_eq!(news.iter().filter(|news| **news).count(), 1, "{news:?}");
+    assert!(!serves(store.clone(), "1").await && serves(store.clone(), "2").await);
+    let events = store.events_after(EventSeq(0), 10).await.unwrap();
+    let before: Vec<_> = events.iter().map(|event| event.data["before"]["version"].clone()).collect();
+    assert_eq!(before, [serde_json::Value::Null, "1".into()]);
+    assert!(store.plugin(&name).await.unwrap().unwrap().enabled, "whoever has no record is to run");
+    store.remove_plugin(&name).await.unwrap();
+    assert!(serves(store, "2").await);
+}
+
+/// Keeps that this version of the plugin `tool` serves; the event tells what did before.
+async fn serves(store: Store, version: &'static str) -> bool {
+    let served = serde_json::json!({ "version": version });
+    let told = |before: Option<serde_json::Value>| {
+        let data = serde_json::json!({ "before": before });
+        vec![NewEvent { data: data.as_object().cloned().unwrap(), ..event(None) }]
+    };
+    let name: PluginName = "tool".parse().unwrap();
+    store.serves(&name, "sha256:00", &served, at(0), told, &to_ops).await.unwrap()
 }
 
 pub(crate) async fn readiness_is_told(db: Db) {
