@@ -126,6 +126,8 @@ fn javascript(layout: &Layout) -> Result<PathBuf> {
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("package.json"), "{ \"private\": true }\n")?;
         let mut npm = std::process::Command::new("npm");
+        // Standard output is for the report.
+        npm.stdout(std::process::Stdio::null());
         npm.current_dir(&folder).args([
             "install",
             "--no-audit",
