@@ -20,7 +20,7 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
     let binary = up::host(layout)?;
     supply::build(layout, &binary, &plugins)?;
     tools::cargo_tool(layout, "nextest")?;
-    tools::crate_program(layout, "wkg")?;
+    tools::crate_program(layout, "wkg", "0.16.1")?;
     for package in ["skopeo", "docker-registry"] {
         if crate::proc::on_path(package).is_none() {
             tools::apt_install(&[package])?;

@@ -10,13 +10,14 @@ use crate::{cargo, proc, say};
 
 /// The cargo subcommand `cargo-NAME`: from `PATH`, from our tools folder, or installed there now.
 pub(crate) fn cargo_tool(layout: &Layout, name: &str) -> Result<PathBuf> {
-    installed(layout, &format!("cargo-{name}"), &[])
+    let program = format!("cargo-{name}");
+    installed(layout, &program, &[&program])
 }
 
-/// The program of the crate of that name: from `PATH`, from our tools folder, or installed there now. Not optimised,
-/// since it is for tests.
-pub(crate) fn crate_program(layout: &Layout, name: &str) -> Result<PathBuf> {
-    installed(layout, name, &["--debug"])
+/// The program of the crate of that name: from `PATH`, from our tools folder, or installed there now, in this version.
+/// Not optimised, since it is for tests.
+pub(crate) fn crate_program(layout: &Layout, name: &str, version: &str) -> Result<PathBuf> {
+    installed(layout, name, &["--debug", "--version", version, name])
 }
 
 fn installed(layout: &Layout, program: &str, how: &[&str]) -> Result<PathBuf> {
@@ -30,7 +31,7 @@ fn installed(layout: &Layout, program: &str, how: &[&str]) -> Result<PathBuf> {
     say::step("tools", &format!("cargo install {program}, once; this takes some minutes"));
     let scratch = layout.target().join("tools-build");
     let mut command = cargo::command(layout.root(), &scratch);
-    command.args(["install", "--locked", "--root"]).arg(layout.tools()).args(how).arg(program);
+    command.args(["install", "--locked", "--root"]).arg(layout.tools()).args(how);
     proc::run(&mut command).with_context(|| {
         format!("{program} is needed; install it with `cargo install --locked {program}`")
     })?;
