@@ -49,29 +49,32 @@ pub(crate) async fn run(host: Host, every: Duration, stop: CancellationToken) {
 /// Those of the database.
 pub(crate) async fn look(host: &Host) -> Result<(), StoreError> {
     let mut watched = host.watched().lock().await;
-    host.refresh_trust().await?;
+    // What may not run stops whatever the database does; it is kept and told after that.
+    let kept = host.refresh_trust().await;
     let (trust, unusable) = host.admission().current();
-    tell(host, &mut watched, unusable.as_deref()).await?;
     let now = Timestamp::now();
-    let changed = match (&watched.by, &trust) {
-        (Some(before), Some(trust)) => !before.is_same(trust),
-        (before, trust) => before.is_some() != trust.is_some(),
-    };
+    let changed = !Trust::same(watched.by.as_deref(), trust.as_deref());
     let ran_out = host.admission().expires_at().is_some_and(|end| watched.judged < end && end <= now);
     let aged = now.duration_since(watched.judged).unsigned_abs() >= AGEING;
-    if !(changed || ran_out || aged) {
-        return Ok(());
+    let judge = changed || ran_out || aged;
+    let mut refused = Vec::new();
+    if judge {
+        let plugins = host.clone();
+        let judged = tokio::task::spawn_blocking(move || plugins.plugins().judge_again(now)).await;
+        refused = judged.map_err(|e| StoreError::Refused { why: e.to_string() })?;
+        (watched.judged, watched.by) = (now, trust);
     }
-    let plugins = host.clone();
-    let judged = tokio::task::spawn_blocking(move || plugins.plugins().judge_again(now)).await;
-    let refused = judged.map_err(|e| StoreError::Refused { why: e.to_string() })?;
-    (watched.judged, watched.by) = (now, trust);
-    for (name, error) in refused {
+    for (name, error) in &refused {
         tracing::error!(plugin = name, code = error.code(), %error, "plugin was taken out of service");
+    }
+    kept?;
+    tell(host, &mut watched, unusable.as_deref()).await?;
+    for (name, error) in refused {
         let data = json!({ "code": error.code(), "message": error.to_string() });
         emit(host, EventType::PLUGIN_REVOKED, name, Severity::Critical, data).await?;
     }
-    for name in host.plugins().withdrawn() {
+    let back = if judge { host.plugins().withdrawn() } else { Vec::new() };
+    for name in back {
         if let Ok(()) = host.load_plugin(&name).await? {
             let data = json!({ "state": "running", "message": "may run again" });
             emit(host, EventType::PLUGIN_STATE, name, Severity::Notice, data).await?;

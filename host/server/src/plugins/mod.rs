@@ -18,7 +18,7 @@ use waystation_worlds::{Notifier, UpdateSource};
 
 use crate::config::{Config, Environment};
 use crate::quarantine;
-use crate::trust::{Admission, Admitted, Standing};
+use crate::trust::{Admission, Admitted, Standing, Trust};
 
 /// A plugin of either world.
 #[derive(Clone)]
@@ -232,6 +232,7 @@ impl Plugins {
         let Some(configured) = self.configured(name) else {
             return Err(LoadError::Config(format!("no plugin `{name}` is configured")));
         };
+        let by = self.admission.current().0;
         let (admission, plugin, of) = (Arc::clone(&self.admission), configured.clone(), name.to_owned());
         let admitted = self.runtime.at_desk(move || admission.admit(&of, &plugin, Timestamp::now())).await;
         let admitted = match admitted {
@@ -242,7 +243,7 @@ impl Plugins {
         if !self.runtime.is_compiled(bundle) {
             progress(Loading::Compiling(name.to_owned()));
         }
-        match bundle.manifest().kind.world.as_str() {
+        let installed = match bundle.manifest().kind.world.as_str() {
             UpdateSource::NAME => self.install::<UpdateSource>(name, configured, admitted).await,
             Notifier::NAME => self.install::<Notifier>(name, configured, admitted).await,
             _ => {
@@ -252,7 +253,12 @@ impl Plugins {
                 }]);
                 Err(self.refuse(name, error))
             }
+        };
+        // Compiling takes its time; who was trusted when it began may not be any more.
+        if !Trust::same(by.as_deref(), self.admission.current().0.as_deref()) {
+            self.judge_one(name, Timestamp::now())?;
         }
+        installed
     }
 
     async fn install<W>(

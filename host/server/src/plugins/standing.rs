@@ -1,7 +1,5 @@
 //! How those that serve came to be admitted, and whether they still may.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use waystation_runtime::LoadError;
 
@@ -34,29 +32,32 @@ impl Plugins {
 
     /// Takes those out of service that may not run any more, and gives them with the reason.
     pub(crate) fn judge_again(&self, now: Timestamp) -> Vec<(String, LoadError)> {
-        let judged: Vec<_> = self
-            .standings
-            .read()
-            .iter()
-            .filter_map(|(name, standing)| Some((name.clone(), Arc::clone(standing.evidence.as_ref()?))))
-            .collect();
-        let refused = judged.into_iter().filter_map(|(name, evidence)| {
-            let error = self.admission.judge_again(&evidence, now).err()?;
-            // By now another version may serve, which was judged when it came.
-            let same = self.get(&name)?.serving()?.digest == evidence.digest().to_string();
-            same.then_some((name, error))
-        });
-        let refused: Vec<_> = refused.collect();
-        for (name, error) in &refused {
-            match self.get(name) {
-                Some(AnyPlugin::Source(plugin)) => plugin.withdraw(error),
-                Some(AnyPlugin::Notifier(plugin)) => plugin.withdraw(error),
-                Some(AnyPlugin::Unknown(_)) | None => {}
-            }
-            self.standings.write().remove(name);
-            self.withdrawn.write().insert(name.clone());
+        let names: Vec<String> = self.standings.read().keys().cloned().collect();
+        names.into_iter().filter_map(|name| self.judge_one(&name, now).err().map(|e| (name, e))).collect()
+    }
+
+    /// Takes a plugin out of service that may not run any more.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub(super) fn judge_one(&self, name: &str, now: Timestamp) -> Result<(), LoadError> {
+        let Some(evidence) = self.standing(name).and_then(|standing| standing.evidence) else {
+            return Ok(());
+        };
+        let Err(error) = self.admission.judge_again(&evidence, now) else { return Ok(()) };
+        let Some(plugin) = self.get(name) else { return Ok(()) };
+        // By now another version may serve, which was judged when it came.
+        if plugin.serving().is_none_or(|serving| serving.digest != evidence.digest().to_string()) {
+            return Ok(());
         }
-        refused
+        match plugin {
+            AnyPlugin::Source(plugin) => plugin.withdraw(&error),
+            AnyPlugin::Notifier(plugin) => plugin.withdraw(&error),
+            AnyPlugin::Unknown(_) => {}
+        }
+        self.standings.write().remove(name);
+        self.withdrawn.write().insert(name.to_owned());
+        Err(error)
     }
 
     /// Whether any plugin runs, or ran, because the trust policy admits it.

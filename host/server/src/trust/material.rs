@@ -125,10 +125,10 @@ impl Trust {
         self.revocations.as_ref()
     }
 
-    /// Whether it was read from the same bytes as another one.
+    /// Whether two of them were read from the same bytes.
     #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.fingerprint == other.fingerprint
+    pub fn same(one: Option<&Self>, other: Option<&Self>) -> bool {
+        one.map(|trust| trust.fingerprint) == other.map(|trust| trust.fingerprint)
     }
 
     /// Holds a plugin against the policy.

@@ -9,7 +9,7 @@ use waystation_runtime::{Bundle, LoadError, embed_manifest};
 
 use crate::args::{Global, PluginPack};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output;
+use crate::{files, output};
 
 const LIMITS: Limits = Limits::DEFAULT;
 
@@ -39,7 +39,7 @@ pub(super) fn run(global: &Global, pack: &PluginPack) -> Outcome {
                     "a component alone has no place for documents; name a .plugin.tar with --output";
                 return Err(Failure::new(Exit::Usage, message));
             }
-            write(file, &packed(&component, &manifest)?)?;
+            files::replace(file, &packed(&component, &manifest)?)?;
             output::note(format!("wrote {}", file.display()));
             Ok(())
         }
@@ -75,7 +75,7 @@ pub(super) fn made(component: &[u8], documents: Documents) -> Result<Package, Fa
 pub(super) fn save(global: &Global, package: &Package, file: Option<&Path>) -> Outcome {
     let archive = package.to_tar(&LIMITS).map_err(refused)?;
     let file = file.map_or_else(|| PathBuf::from(package.head().file_name()), Path::to_path_buf);
-    write(&file, &archive)?;
+    files::replace(&file, &archive)?;
     let place = ("file", file.display().to_string());
     tell(global, package, place, archive.len() as u64)
 }
@@ -146,22 +146,7 @@ fn no_sbom(file: &Path) -> Failure {
 }
 
 pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file).map_err(|e| io(file, &e))
-}
-
-/// Writes a file that is there whole or not at all.
-fn write(file: &Path, content: &[u8]) -> Outcome {
-    let mut temporary = file.as_os_str().to_owned();
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let written = std::fs::write(&temporary, content).and_then(|()| std::fs::rename(&temporary, file));
-    written.map_err(|e| {
-        let _ = std::fs::remove_file(&temporary);
-        io(file, &e)
-    })
-}
-
-fn io(file: &Path, e: &std::io::Error) -> Failure {
-    Failure::new(Exit::Failed, format!("{}: {e}", file.display())).code("io")
+    std::fs::read(file).map_err(|e| files::io(file, &e))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
