@@ -134,7 +134,26 @@ impl Folder {
     /// # Errors
     /// When it does not start, or prints no text.
     pub async fn run(&self, args: &[&str]) -> Result<Ran> {
-        let ended = tokio::time::timeout(crate::patience::PATIENCE, self.command(args)?.output());
+        Self::ended(self.command(args)?, args).await
+    }
+
+    /// The same, where the process may have no more memory of its own (`RLIMIT_DATA`) than so many bytes.
+    ///
+    /// # Errors
+    /// As [`Folder::run`].
+    pub async fn limited(&self, bytes: u64, args: &[&str]) -> Result<Ran> {
+        let bare = self.command(args)?;
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--data={bytes}")).arg(bare.as_std().get_program()).args(args);
+        command.current_dir(self.path()).env_clear().kill_on_drop(true).stdin(Stdio::null());
+        let environment = bare.as_std().get_envs().filter_map(|(name, value)| Some((name, value?)));
+        // One thread more is one stack more, and there may be many processors.
+        command.envs(environment).env("TOKIO_WORKER_THREADS", "2").env("MALLOC_ARENA_MAX", "2");
+        Self::ended(command, args).await
+    }
+
+    async fn ended(mut command: Command, args: &[&str]) -> Result<Ran> {
+        let ended = tokio::time::timeout(crate::patience::PATIENCE, command.output());
         let output = ended.await.with_context(|| format!("{args:?} did not end"))??;
         Ok(Ran {
             code: output.status.code().unwrap_or(-1),

@@ -1,7 +1,7 @@
 //! Taking plugins apart, to put them together wrongly.
 
 use anyhow::{Context as _, Result, bail};
-use wasm_encoder::{CustomSection, Section as _};
+use wasm_encoder::{ComponentSection as _, CustomSection, Module, ModuleSection, Section as _};
 
 const MANIFEST: &str = "waystation:manifest";
 
@@ -30,6 +30,15 @@ pub fn without_manifest(plugin: &[u8]) -> Result<Vec<u8>> {
 pub fn and_manifest(plugin: &[u8], text: &str) -> Vec<u8> {
     let mut bytes = plugin.to_vec();
     CustomSection { name: MANIFEST.into(), data: text.as_bytes().into() }.append_to(&mut bytes);
+    bytes
+}
+
+/// The plugin with a core module that holds these bytes.
+pub fn and_module(plugin: &[u8], content: &[u8]) -> Vec<u8> {
+    let mut module = Module::new();
+    module.section(&CustomSection { name: "ballast".into(), data: content.into() });
+    let mut bytes = plugin.to_vec();
+    ModuleSection(&module).append_to_component(&mut bytes);
     bytes
 }
 

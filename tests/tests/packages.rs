@@ -277,6 +277,34 @@ async fn a_package_is_pushed_to_a_registry_and_pulled_from_it() -> Result<()> {
     Ok(())
 }
 
+/// Bytes that a process may hold for itself.
+const LITTLE: u64 = 40 << 20;
+
+#[tokio::test]
+async fn a_large_plugin_is_pulled_with_little_memory() -> Result<()> {
+    let folder = workshop()?;
+    let bare = folder.path().join("bare.wasm");
+    let large = wasm::and_module(&std::fs::read(&bare)?, &vec![7; 60 << 20]);
+    std::fs::write(&bare, large)?;
+    pack(&folder, &[]).await?;
+    let (_registry, address) = registry::start(folder.path(), "", "").await?;
+    let name = format!("{address}/example/http-json");
+    let pushed = folder.run(&["plugin", "push", PACKED, &name, "--plain-http"]).await?;
+    ensure!(pushed.code == 0, "{pushed:?}");
+    let tagged = format!("{name}:0.1.0");
+    for more in [&["-o", "first.plugin.tar"][..], &["-o", "second.plugin.tar", "--store", "store"]] {
+        let args = [&["plugin", "pull", &tagged, "--plain-http"][..], more].concat();
+        let limited = folder.limited(LITTLE, &args).await?;
+        ensure!(limited.code == 0, "{limited:?}");
+    }
+    let read = |name: &str| std::fs::read(folder.path().join(name));
+    assert!(read("first.plugin.tar")? == read(PACKED)? && read("second.plugin.tar")? == read(PACKED)?);
+    // The limit is one: who reads all of it into memory does not get through.
+    let held = folder.limited(LITTLE, &["plugin", "pack", "bare.wasm", "-o", "third.plugin.tar"]).await?;
+    assert_ne!(held.code, 0, "{held:?}");
+    Ok(())
+}
+
 /// `me` and `correct horse`, as the registry keeps them (bcrypt).
 const HTPASSWD: &str = "me:$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e\n";
 

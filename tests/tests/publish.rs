@@ -78,8 +78,11 @@ async fn liar(gives: &Package) -> Result<String> {
     use axum::http::{Method, StatusCode, Uri};
 
     let layout = gives.to_layout();
-    let blobs: Vec<_> =
-        layout.blobs().iter().map(|(digest, blob)| (digest.to_string(), blob.clone())).collect();
+    let blobs: Vec<_> = layout
+        .blobs()
+        .iter()
+        .map(|(digest, blob)| Ok((digest.to_string(), blob.bytes()?)))
+        .collect::<Result<_>>()?;
     let mut referrers = layout.index().clone();
     referrers.manifests.retain(|listed| listed.digest != gives.digest());
     let (manifest, referrers) = (gives.manifest().clone(), serde_json::to_vec(&referrers)?);

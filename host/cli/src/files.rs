@@ -44,22 +44,29 @@ impl Drop for New {
 
 /// Replaces a file, or makes it: whoever reads it meets the old content or the new, never a part.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Outcome {
+    replace_with(path, |file| file.write_all(content).map_err(|e| io(path, &e)))
+}
+
+/// The same, of content that `write` writes.
+pub(crate) fn replace_with<T>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}.tmp", std::process::id()));
+    let failed = |e| io(path, &e);
     let written = || {
         // Never what somebody else put there.
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(failed)?;
         if let Ok(there) = std::fs::metadata(path) {
-            file.set_permissions(there.permissions())?;
+            file.set_permissions(there.permissions()).map_err(failed)?;
         }
-        file.write_all(content)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
+        let done = write(&mut file)?;
+        file.sync_all().map_err(failed)?;
+        std::fs::rename(&temporary, path).map_err(failed)?;
+        Ok(done)
     };
-    written().map_err(|e| {
-        let _ = std::fs::remove_file(&temporary);
-        io(path, &e)
-    })
+    written().inspect_err(|_| drop(std::fs::remove_file(&temporary)))
 }
 
 /// A file of at most `most` bytes.

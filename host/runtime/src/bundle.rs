@@ -24,6 +24,9 @@ pub const MANIFEST_SECTION: &str = "waystation:manifest";
 /// The most bytes a component may have.
 pub const MAX_COMPONENT: u64 = 64 << 20;
 
+/// Bytes that tell an archive from a component.
+const HEAD: u64 = 512;
+
 /// A plugin as it lies in a file. Whether it may run, nobody has asked yet.
 #[derive(Debug)]
 pub enum Carried {
@@ -43,18 +46,19 @@ impl Carried {
             path: path.display().to_string(),
             message: e.to_string(),
         };
-        let file = File::open(path).map_err(unreadable)?;
+        let mut file = File::open(path).map_err(unreadable)?;
         let size = file.metadata().map_err(unreadable)?.len();
-        let mut bytes = Vec::with_capacity(usize::try_from(size.min(MAX_COMPONENT)).unwrap_or_default());
-        file.take(MAX_COMPONENT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > MAX_COMPONENT {
-            return Err(LoadError::TooLarge { size: size.max(bytes.len() as u64), limit: MAX_COMPONENT });
+        let mut bytes = Vec::new();
+        file.by_ref().take(HEAD).read_to_end(&mut bytes).map_err(unreadable)?;
+        if is_archive(&bytes) {
+            return Ok(Self::Package(Box::new(Package::open(file, &Limits::DEFAULT)?)));
         }
-        let bytes = Bytes::from(bytes);
-        Ok(match is_archive(&bytes) {
-            true => Self::Package(Box::new(Package::parse(bytes, &Limits::DEFAULT)?)),
-            false => Self::Component(bytes),
-        })
+        bytes.reserve(usize::try_from(size.min(MAX_COMPONENT)).unwrap_or_default());
+        file.take(MAX_COMPONENT + 1 - HEAD).read_to_end(&mut bytes).map_err(unreadable)?;
+        match bytes.len() as u64 > MAX_COMPONENT {
+            true => Err(LoadError::TooLarge { size: size.max(bytes.len() as u64), limit: MAX_COMPONENT }),
+            false => Ok(Self::Component(bytes.into())),
+        }
     }
 
     /// The component, checked as everything that is to run.
@@ -92,7 +96,7 @@ impl Bundle {
     /// # Errors
     /// See [`LoadError`].
     pub fn from_package(package: &Package) -> Result<Self, LoadError> {
-        let bundle = Self::parse(package.component().bytes().clone())?;
+        let bundle = Self::parse(package.component().content().bytes()?)?;
         Ok(Self { content: Some(package.digest()), ..bundle })
     }
 

@@ -52,7 +52,8 @@ impl<W: Write> Writer<W> {
     /// When its path is none that is read, or has more than 100 bytes; or when it cannot be written.
     pub fn file(&mut self, path: &str, content: &[u8]) -> Result<(), BundleError> {
         tar::check_path(path)?;
-        tar::put(&mut self.out, path, content).map_err(|e| BundleError::Unreadable(e.to_string()))
+        let put = tar::put(&mut self.out, path, content.len() as u64, content);
+        put.map_err(|e| BundleError::Unreadable(e.to_string()))
     }
 
     /// Ends it, and gives back what it was written to.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::blob::Blob;
 use crate::digest::ContentDigest;
 use crate::error::BundleError;
 use crate::limits::Limits;
@@ -144,19 +145,19 @@ impl Attachment {
         Ok(Self { kind, digest: ContentDigest::of(&manifest), manifest, content })
     }
 
-    /// Reads one; `blob` gives the verified bytes of a descriptor.
+    /// Reads one; `blob` gives the content of a descriptor.
     pub(crate) fn read<'a>(
         listed: &Descriptor,
         bytes: &Bytes,
         manifest: &Manifest,
-        blob: impl Fn(&Descriptor) -> Result<&'a Bytes, BundleError>,
+        blob: impl Fn(&Descriptor) -> Result<&'a Blob, BundleError>,
         limits: &Limits,
     ) -> Result<Self, BundleError> {
         let kind = manifest.artifact_type.as_deref().and_then(Kind::of);
         let kind = kind.ok_or_else(|| BundleError::UnknownAttachment(manifest.kind().to_owned()))?;
         let what = || format!("the attachment `{}`", kind.word());
         oci::media_type(&what(), &manifest.config.media_type, oci::EMPTY)?;
-        if blob(&manifest.config)? != oci::EMPTY_CONTENT {
+        if blob(&manifest.config)?.digest() != ContentDigest::of(oci::EMPTY_CONTENT) {
             return Err(BundleError::BadJson { what: what(), why: "its config is not empty".into() });
         }
         let [layer] = manifest.layers.as_slice() else {
@@ -165,7 +166,7 @@ impl Attachment {
         };
         oci::media_type(&what(), &layer.media_type, kind.media_type())?;
         bounded(kind, layer.size, limits)?;
-        let content = blob(layer)?.clone();
+        let content = blob(layer)?.bytes()?;
         Ok(Self { kind, manifest: bytes.clone(), digest: listed.digest, content })
     }
 

@@ -42,6 +42,13 @@ impl ContentDigest {
     }
 }
 
+impl From<Sha256> for ContentDigest {
+    /// The digest of what was hashed so far.
+    fn from(hasher: Sha256) -> Self {
+        Self(hasher.finalize().into())
+    }
+}
+
 impl FromStr for ContentDigest {
     type Err = &'static str;
 

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use bytes::Bytes;
 
+use crate::archive::Bounds;
+use crate::blob::{Blob, unreadable};
 use crate::digest::ContentDigest;
 use crate::error::BundleError;
 use crate::json;
 use crate::limits::Limits;
 use crate::oci::{self, Descriptor, Index, Marker};
-use crate::tar::{self, Entry};
+use crate::tar;
 
 const INDEX_FILE: &str = "index.json";
 const MARKER_FILE: &str = "oci-layout";
@@ -22,7 +24,7 @@ const BLOBS: &str = "blobs/sha256/";
 #[derive(Debug, Clone)]
 pub struct Layout {
     index: Index,
-    blobs: BTreeMap<ContentDigest, Bytes>,
+    blobs: BTreeMap<ContentDigest, Blob>,
 }
 
 /// Whether these bytes, the first 512 at least, are meant to be an archive, so that [`Layout::parse`] has something
@@ -32,15 +34,17 @@ pub fn is_archive(bytes: &[u8]) -> bool {
 }
 
 impl Layout {
-    /// Reads an archive from a stream, no further than the limit.
+    /// Reads an archive from a stream into memory, no further than the limit.
     ///
     /// # Errors
     /// See [`BundleError`].
     pub fn read(reader: impl Read, limits: &Limits) -> Result<Self, BundleError> {
-        Self::parse(read_bounded(reader, "the archive", limits.archive)?, limits)
+        Self::collect(limits, |each| {
+            tar::stream(reader, &bounds(limits), |path, one| each(path, Blob::of(one)))
+        })
     }
 
-    /// Takes an archive apart.
+    /// Takes an archive apart that is in memory.
     ///
     /// # Errors
     /// See [`BundleError`].
@@ -49,7 +53,17 @@ impl Layout {
         if archive.len() as u64 > limits.archive {
             return Err(BundleError::TooLarge { what: "the archive".into(), limit: limits.archive });
         }
-        Self::from_entries(tar::entries(&archive, limits)?, limits)
+        Self::collect(limits, |each| {
+            tar::entries(&archive, limits)?.into_iter().try_for_each(|e| each(&e.path, Blob::of(e.content)))
+        })
+    }
+
+    /// Takes an archive apart that is in a file, and stays there: what is large is read when it is asked for.
+    ///
+    /// # Errors
+    /// See [`BundleError`].
+    pub fn open(archive: File, limits: &Limits) -> Result<Self, BundleError> {
+        Self::collect(limits, |each| tar::in_file(archive, &bounds(limits), each))
     }
 
     /// Reads a folder, which nobody else writes to. Links are not followed.
@@ -57,61 +71,74 @@ impl Layout {
     /// # Errors
     /// See [`BundleError`].
     pub fn read_folder(folder: &Path, limits: &Limits) -> Result<Self, BundleError> {
-        let mut entries = Vec::new();
-        let mut left = limits.archive;
-        walk(folder, "", &mut |path, content| {
-            if entries.len() == limits.entries {
-                return Err(BundleError::TooMany { what: "entries", limit: limits.entries });
-            }
-            let too_large = |_| BundleError::TooLarge { what: "the folder".into(), limit: limits.archive };
-            let content = read_bounded(content, "the folder", left).map_err(too_large)?;
-            left = left.saturating_sub(content.len() as u64);
-            entries.push(Entry { path, content });
-            Ok(())
-        })?;
-        Self::from_entries(entries, limits)
+        let (mut entries, mut left) = (0, limits.archive);
+        Self::collect(limits, |each| {
+            walk(folder, "", &mut |path, file| {
+                if entries == limits.entries {
+                    return Err(BundleError::TooMany { what: "entries", limit: limits.entries });
+                }
+                entries += 1;
+                let content = Blob::of_file(file, "the folder", left).map_err(|e| match e {
+                    BundleError::TooLarge { what, .. } => {
+                        BundleError::TooLarge { what, limit: limits.archive }
+                    }
+                    e => e,
+                })?;
+                left = left.saturating_sub(content.size());
+                each(&path, content)
+            })
+        })
     }
 
     /// A layout of blobs that came one by one.
     ///
     /// # Errors
-    /// When a blob is not what it is called, or the index is out of bounds.
+    /// When the index is out of bounds.
     pub fn of(
         index: Index,
-        blobs: BTreeMap<ContentDigest, Bytes>,
+        blobs: impl IntoIterator<Item = Blob>,
         limits: &Limits,
     ) -> Result<Self, BundleError> {
         index.check(limits)?;
-        blobs.iter().try_for_each(|(named, content)| verify(*named, content))?;
-        Ok(Self { index, blobs })
+        Ok(Self::trusted(index, blobs))
     }
 
-    /// The same of blobs that were just named.
-    pub(crate) fn trusted(index: Index, blobs: BTreeMap<ContentDigest, Bytes>) -> Self {
-        Self { index, blobs }
+    /// The same of an index that was just made.
+    pub(crate) fn trusted(index: Index, blobs: impl IntoIterator<Item = Blob>) -> Self {
+        Self { index, blobs: blobs.into_iter().map(|blob| (blob.digest(), blob)).collect() }
     }
 
-    fn from_entries(entries: Vec<Entry>, limits: &Limits) -> Result<Self, BundleError> {
+    /// A layout of files that `all` gives one after another.
+    fn collect(
+        limits: &Limits,
+        all: impl FnOnce(&mut dyn FnMut(&str, Blob) -> Result<(), BundleError>) -> Result<(), BundleError>,
+    ) -> Result<Self, BundleError> {
         let (mut index, mut marker) = (None, None);
         let mut blobs = BTreeMap::new();
-        for Entry { path, content } in entries {
+        all(&mut |path, content| {
             if path == INDEX_FILE {
                 index = Some(content);
             } else if path == MARKER_FILE {
                 marker = Some(content);
             } else if let Some(named) = path.strip_prefix(BLOBS).and_then(ContentDigest::from_hex) {
-                verify(named, &content)?;
+                let actual = content.digest();
+                if actual != named {
+                    return Err(BundleError::DigestMismatch { named, actual });
+                }
                 blobs.insert(named, content);
             } else {
-                return Err(BundleError::StrayFile(path));
+                return Err(BundleError::StrayFile(path.to_owned()));
             }
-        }
+            Ok(())
+        })?;
         let marker = marker.ok_or(BundleError::NotALayout(MARKER_FILE))?;
+        let marker = small(MARKER_FILE, &marker, limits)?;
         let Marker { image_layout_version: version } = json::parse(MARKER_FILE, &marker, limits)?;
         if version != oci::LAYOUT_VERSION {
             return Err(BundleError::LayoutVersion(version));
         }
-        let index = Index::parse(&index.ok_or(BundleError::NotALayout(INDEX_FILE))?, limits)?;
+        let index = index.ok_or(BundleError::NotALayout(INDEX_FILE))?;
+        let index = Index::parse(&small(INDEX_FILE, &index, limits)?, limits)?;
         Ok(Self { index, blobs })
     }
 
@@ -121,54 +148,75 @@ impl Layout {
     }
 
     /// The blobs, in the order of their digests.
-    pub fn blobs(&self) -> &BTreeMap<ContentDigest, Bytes> {
+    pub const fn blobs(&self) -> &BTreeMap<ContentDigest, Blob> {
         &self.blobs
     }
 
-    /// The content that is described: these very bytes have that digest and size.
+    /// The content that is described: it has that digest and size.
     ///
     /// # Errors
     /// When it is not there, or described wrongly.
-    pub fn blob(&self, descriptor: &Descriptor) -> Result<&Bytes, BundleError> {
+    pub fn blob(&self, descriptor: &Descriptor) -> Result<&Blob, BundleError> {
         let missing = BundleError::MissingBlob(descriptor.digest);
         let content = self.blobs.get(&descriptor.digest).ok_or(missing)?;
         descriptor.check(content)?;
         Ok(content)
     }
 
+    /// The same, of a document that is small: in memory.
+    pub(crate) fn document(
+        &self,
+        what: &str,
+        descriptor: &Descriptor,
+        limits: &Limits,
+    ) -> Result<Bytes, BundleError> {
+        small(what, self.blob(descriptor)?, limits)
+    }
+
     /// The layout as one archive: files in the order of their names, of no time, nobody's. The same layout is the same
     /// bytes.
     ///
     /// # Errors
-    /// When it would be larger than what is read.
+    /// When it would be larger than what is read, or content cannot be read any more.
     pub fn to_tar(&self, limits: &Limits) -> Result<Vec<u8>, BundleError> {
-        let index = oci::bytes(INDEX_FILE, &self.index)?;
+        let mut archive = Vec::new();
+        self.write_tar(&mut archive, limits).map(|_| archive)
+    }
+
+    /// The same, written piece by piece. Gives how many bytes it has.
+    ///
+    /// # Errors
+    /// As [`Layout::to_tar`], and when it cannot be written.
+    pub fn write_tar(&self, out: &mut impl Write, limits: &Limits) -> Result<u64, BundleError> {
+        let index = Blob::of(oci::bytes(INDEX_FILE, &self.index)?);
         let marker = Marker { image_layout_version: oci::LAYOUT_VERSION.to_owned() };
-        let marker = oci::bytes(MARKER_FILE, &marker)?;
-        let paths: Vec<_> =
-            self.blobs.iter().map(|(d, content)| (format!("{BLOBS}{}", d.hex()), content)).collect();
-        let blobs = paths.iter().map(|(path, content)| (path.as_str(), content.as_ref()));
-        let archive =
-            tar::archive(blobs.chain([(INDEX_FILE, index.as_ref()), (MARKER_FILE, marker.as_ref())]));
-        match archive.len() as u64 > limits.archive {
-            true => Err(BundleError::TooLarge { what: "the archive".into(), limit: limits.archive }),
-            false => Ok(archive),
+        let marker = Blob::of(oci::bytes(MARKER_FILE, &marker)?);
+        let blobs = self.blobs.iter().map(|(digest, content)| (format!("{BLOBS}{}", digest.hex()), content));
+        let files: Vec<_> =
+            blobs.chain([(INDEX_FILE.to_owned(), &index), (MARKER_FILE.to_owned(), &marker)]).collect();
+        let size = tar::size(files.iter().map(|(_, content)| content.size()));
+        if size > limits.archive {
+            return Err(BundleError::TooLarge { what: "the archive".into(), limit: limits.archive });
         }
+        let put = |(path, content): &(String, &Blob)| {
+            tar::put(&mut *out, path, content.size(), content.reader()).map_err(unreadable)
+        };
+        files.iter().try_for_each(put)?;
+        tar::end(out).map_err(unreadable)?;
+        Ok(size)
     }
 }
 
-fn verify(named: ContentDigest, content: &[u8]) -> Result<(), BundleError> {
-    let actual = ContentDigest::of(content);
-    if actual == named { Ok(()) } else { Err(BundleError::DigestMismatch { named, actual }) }
+/// What a layout's archive may be.
+const fn bounds(limits: &Limits) -> Bounds {
+    Bounds { archive: limits.archive, file: limits.archive, entries: limits.entries }
 }
 
-fn read_bounded(reader: impl Read, what: &str, limit: u64) -> Result<Bytes, BundleError> {
-    let mut bytes = Vec::new();
-    let read = reader.take(limit.saturating_add(1)).read_to_end(&mut bytes);
-    read.map_err(|e| BundleError::Unreadable(e.to_string()))?;
-    match bytes.len() as u64 > limit {
-        true => Err(BundleError::TooLarge { what: what.to_owned(), limit }),
-        false => Ok(bytes.into()),
+/// A document, which is looked at only if it is none that would be refused for its size.
+fn small(what: &str, content: &Blob, limits: &Limits) -> Result<Bytes, BundleError> {
+    match content.size() > limits.json {
+        true => Err(BundleError::TooLarge { what: what.to_owned(), limit: limits.json }),
+        false => content.bytes(),
     }
 }
 

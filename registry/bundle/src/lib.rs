@@ -19,15 +19,17 @@
 //! Invariants:
 //!
 //! - All that a [`Package`] hands out was held against the digest by which it is known, and against everything else
-//!   in the package that says the same. The bytes handed out are the bytes that were checked.
-//! - Reading has no effect but on memory, which is bounded by [`Limits`]. Nothing is unpacked: compressed archives and
-//!   layers are refused.
+//!   in the package that says the same. The bytes handed out are the bytes that were checked: what is in a file is
+//!   checked again each time it is read.
+//! - Reading has no effect but on memory, which is bounded by [`Limits`], and does not grow with a component that is in
+//!   a file. Nothing is unpacked: compressed archives and layers are refused.
 //! - Writing the same package gives the same bytes.
 
 #![forbid(unsafe_code)]
 
 pub mod archive;
 mod attachment;
+mod blob;
 mod component;
 mod digest;
 mod error;
@@ -45,6 +47,7 @@ mod tar;
 mod write;
 
 pub use attachment::{Attachment, Kind};
+pub use blob::Blob;
 pub use component::{Component, MANIFEST_SECTION};
 pub use digest::ContentDigest;
 pub use error::BundleError;

@@ -15,6 +15,8 @@ pub struct Limits {
     pub depth: usize,
     /// Annotations of one object.
     pub annotations: usize,
+    /// Bytes of one section of a component, but for the modules and components that it is made of.
+    pub section: u64,
     /// Bytes of `plugin.toml`.
     pub manifest: usize,
     /// Bytes of one document about a plugin.
@@ -34,6 +36,7 @@ impl Limits {
         json: 1 << 20,
         depth: 16,
         annotations: 64,
+        section: 16 << 20,
         manifest: 64 << 10,
         document: 16 << 20,
         signature: 4 << 20,

@@ -11,6 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::blob::Blob;
 use crate::digest::ContentDigest;
 use crate::error::BundleError;
 use crate::json;
@@ -72,15 +73,17 @@ pub struct Descriptor {
 impl Descriptor {
     /// Describes this content.
     pub fn of(media_type: &str, content: &[u8]) -> Self {
-        Self {
-            media_type: media_type.to_owned(),
-            digest: ContentDigest::of(content),
-            size: content.len() as u64,
-            artifact_type: None,
-            annotations: None,
-            data: None,
-            platform: None,
-        }
+        Self::known(media_type, ContentDigest::of(content), content.len() as u64)
+    }
+
+    /// Describes content whose digest is known.
+    pub fn to(media_type: &str, content: &Blob) -> Self {
+        Self::known(media_type, content.digest(), content.size())
+    }
+
+    fn known(media_type: &str, digest: ContentDigest, size: u64) -> Self {
+        let media_type = media_type.to_owned();
+        Self { media_type, digest, size, artifact_type: None, annotations: None, data: None, platform: None }
     }
 
     /// The same content, without what a list says beside it.
@@ -89,12 +92,14 @@ impl Descriptor {
     }
 
     /// Whether this content, whose digest is the described one, is what is described otherwise, too.
-    pub(crate) fn check(&self, content: &[u8]) -> Result<(), BundleError> {
-        let actual = content.len() as u64;
+    pub(crate) fn check(&self, content: &Blob) -> Result<(), BundleError> {
+        let actual = content.size();
         if self.size != actual {
             return Err(BundleError::SizeMismatch { digest: self.digest, told: self.size, actual });
         }
-        let same = |data: &String| BASE64_STANDARD.decode(data).is_ok_and(|data| data == content);
+        let same = |data: &String| {
+            BASE64_STANDARD.decode(data).is_ok_and(|data| ContentDigest::of(&data) == content.digest())
+        };
         if !self.data.as_ref().is_none_or(same) {
             return Err(BundleError::DataMismatch(self.digest));
         }

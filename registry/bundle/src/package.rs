@@ -1,11 +1,13 @@
 //! A plugin with all that came with it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Write};
 
 use bytes::Bytes;
 
 use crate::attachment::{Attachment, Kind};
+use crate::blob::Blob;
 use crate::component::Component;
 use crate::digest::ContentDigest;
 use crate::error::BundleError;
@@ -34,7 +36,7 @@ pub struct Package {
 }
 
 impl Package {
-    /// Reads an archive from a stream.
+    /// Reads an archive from a stream into memory.
     ///
     /// # Errors
     /// See [`BundleError`].
@@ -42,7 +44,15 @@ impl Package {
         Self::from_layout(&Layout::read(reader, limits)?, limits)
     }
 
-    /// Takes an archive apart.
+    /// Takes an archive apart that is in a file. Its component stays there, and is read when it is asked for.
+    ///
+    /// # Errors
+    /// See [`BundleError`].
+    pub fn open(archive: File, limits: &Limits) -> Result<Self, BundleError> {
+        Self::from_layout(&Layout::open(archive, limits)?, limits)
+    }
+
+    /// Takes an archive apart that is in memory.
     ///
     /// # Errors
     /// See [`BundleError`].
@@ -62,8 +72,8 @@ impl Package {
                 return Err(BundleError::NestedIndex);
             }
             oci::media_type("an entry of index.json", &listed.media_type, oci::MANIFEST)?;
-            let bytes = used.blob(listed)?;
-            let manifest = Manifest::parse("a manifest", bytes, limits)?;
+            let bytes = used.document("a manifest", listed, limits)?;
+            let manifest = Manifest::parse("a manifest", &bytes, limits)?;
             if listed.artifact_type.as_deref().is_some_and(|told| told != manifest.kind()) {
                 let found = listed.artifact_type.clone().unwrap_or_default();
                 return Err(BundleError::MediaType { what: "an entry of index.json".into(), found });
@@ -78,7 +88,7 @@ impl Package {
             (None, _) => return Err(BundleError::NoPlugin),
             (Some(_), several) => return Err(BundleError::SeveralPlugins(several)),
         };
-        let mut package = Self::plugin(bytes, &manifest, |descriptor| used.blob(descriptor), limits)?;
+        let mut package = Self::plugin(bytes, &manifest, &used, limits)?;
         for (referrer, (attachment, bytes, manifest)) in attached {
             let subject = manifest.subject.as_ref().map_or(referrer, |subject| subject.digest);
             if subject != package.digest {
@@ -86,10 +96,10 @@ impl Package {
             }
             if let Some(subject) = &manifest.subject {
                 oci::media_type("the subject of an attachment", &subject.media_type, oci::MANIFEST)?;
-                subject.check(&package.manifest)?;
+                subject.check(&Blob::of(package.manifest.clone()))?;
             }
             let blob = |descriptor: &Descriptor| used.blob(descriptor);
-            let attachment = Attachment::read(attachment, bytes, &manifest, blob, limits)?;
+            let attachment = Attachment::read(attachment, &bytes, &manifest, blob, limits)?;
             package.admit(attachment, limits)?;
         }
         package.missing = package.documents(&manifest)?;
@@ -97,10 +107,10 @@ impl Package {
     }
 
     /// The plugin alone.
-    fn plugin<'a>(
-        bytes: &Bytes,
+    fn plugin(
+        bytes: Bytes,
         manifest: &Manifest,
-        blob: impl Fn(&Descriptor) -> Result<&'a Bytes, BundleError>,
+        used: &Used<'_>,
         limits: &Limits,
     ) -> Result<Self, BundleError> {
         // What `wkg` and others write has no type but that of its config.
@@ -120,9 +130,9 @@ impl Package {
             }
             (_, several) => return Err(BundleError::SeveralComponents(several)),
         };
-        let config = blob(&manifest.config)?;
-        let component = Component::parse(blob(layer)?.clone(), limits)?;
-        agree(&json::parse("the config", config, limits)?, manifest, &component)?;
+        let config = used.document("the config", &manifest.config, limits)?;
+        let component = Component::parse(used.blob(layer)?.clone(), limits)?;
+        agree(&json::parse("the config", &config, limits)?, manifest, &component)?;
         let head = Head::parse(component.manifest())?;
         match manifest.config.annotation(oci::MANIFEST_TEXT) {
             Some(text) if text != component.manifest() => return Err(BundleError::ManifestDiffers),
@@ -133,9 +143,9 @@ impl Package {
             head.check(manifest)?;
         }
         Ok(Self {
-            digest: ContentDigest::of(bytes),
-            manifest: bytes.clone(),
-            config: config.clone(),
+            digest: ContentDigest::of(&bytes),
+            manifest: bytes,
+            config,
             component,
             head,
             attachments: BTreeMap::new(),
@@ -291,17 +301,24 @@ impl Package {
         let index = Index::new([plugin].into_iter().chain(attachments).collect());
         let empty = Bytes::from_static(oci::EMPTY_CONTENT);
         let attached = self.attachments().flat_map(|one| [one.manifest(), one.content(), &empty]);
-        let plugin = [&self.manifest, &self.config, self.component.bytes()];
-        let blobs = plugin.into_iter().chain(attached);
-        Layout::trusted(index, blobs.map(|blob| (ContentDigest::of(blob), blob.clone())).collect())
+        let small = [&self.manifest, &self.config].into_iter().chain(attached).cloned().map(Blob::of);
+        Layout::trusted(index, small.chain([self.component.content().clone()]))
     }
 
     /// The same as one file: [`Head::file_name`] is what to call it.
     ///
     /// # Errors
-    /// When it would be larger than what is read.
+    /// When it would be larger than what is read, or content cannot be read any more.
     pub fn to_tar(&self, limits: &Limits) -> Result<Vec<u8>, BundleError> {
         self.to_layout().to_tar(limits)
+    }
+
+    /// The same, written piece by piece. Gives how many bytes it has.
+    ///
+    /// # Errors
+    /// As [`Package::to_tar`], and when it cannot be written.
+    pub fn write_tar(&self, out: &mut impl Write, limits: &Limits) -> Result<u64, BundleError> {
+        self.to_layout().write_tar(out, limits)
     }
 }
 
@@ -335,10 +352,16 @@ impl<'a> Used<'a> {
         Self { layout, digests: std::cell::RefCell::default() }
     }
 
-    fn blob(&self, descriptor: &Descriptor) -> Result<&'a Bytes, BundleError> {
+    fn blob(&self, descriptor: &Descriptor) -> Result<&'a Blob, BundleError> {
         let blob = self.layout.blob(descriptor)?;
         self.digests.borrow_mut().insert(descriptor.digest);
         Ok(blob)
+    }
+
+    fn document(&self, what: &str, descriptor: &Descriptor, limits: &Limits) -> Result<Bytes, BundleError> {
+        let document = self.layout.document(what, descriptor, limits)?;
+        self.digests.borrow_mut().insert(descriptor.digest);
+        Ok(document)
     }
 
     fn all(self) -> Result<(), BundleError> {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::attachment::Kind;
+use crate::blob::Blob;
 use crate::component::Component;
 use crate::digest::ContentDigest;
 use crate::error::BundleError;
@@ -31,7 +32,7 @@ impl PackageWriter {
     /// # Errors
     /// When it is none, or carries no manifest.
     pub fn new(component: impl Into<Bytes>, limits: &Limits) -> Result<Self, BundleError> {
-        let component = Component::parse(component, limits)?;
+        let component = Component::parse(Blob::of(component), limits)?;
         let head = Head::parse(component.manifest())?;
         let (documents, created) = (BTreeMap::new(), Timestamp::UNIX_EPOCH);
         Ok(Self { component, head, documents, created, limits: *limits })
@@ -94,7 +95,7 @@ impl PackageWriter {
             config: Descriptor { annotations: Some(text.into()), ..Descriptor::of(oci::CONFIG, &config) },
             layers: vec![Descriptor {
                 annotations: Some(title.into()),
-                ..Descriptor::of(oci::COMPONENT, component.bytes())
+                ..Descriptor::to(oci::COMPONENT, component.content())
             }],
             subject: None,
             annotations: Some(annotations),

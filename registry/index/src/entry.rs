@@ -101,13 +101,14 @@ impl About {
         let raw: Raw =
             toml::from_str(package.component().manifest()).map_err(|e| bad(e.message().to_owned()))?;
         let host = raw.host.as_deref().unwrap_or("*");
-        let size = package.manifest().len() + package.config().len() + package.component().bytes().len();
+        let small = (package.manifest().len() + package.config().len()) as u64;
+        let size = small.saturating_add(package.component().content().size());
         Ok(Self {
             kind: package.head().kind.clone(),
             summary: raw.summary,
             host: VersionReq::parse(host)
                 .map_err(|_| bad(format!("`host` is no version range: `{host}`")))?,
-            size: size as u64,
+            size,
             license: raw.license,
             source: raw.source,
             revision: raw.revision,

@@ -169,8 +169,8 @@ impl Index {
 async fn bundle(source: &dyn Fetch, entry: &Entry, limits: &Limits) -> Result<Package, IndexError> {
     let path = names::bundle(entry.digest);
     let missing = || IndexError::Missing { source_name: source.name(), what: path.clone() };
-    let bytes = source.fetch(&path, limits.bundle.archive).await?.ok_or_else(missing)?;
-    admit(&source.name(), entry, &Package::parse(bytes, &limits.bundle)?)
+    let file = source.open(&path, limits.bundle.archive).await?.ok_or_else(missing)?;
+    admit(&source.name(), entry, &Package::open(file, &limits.bundle)?)
 }
 
 /// Holds a plugin against its entry.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +21,22 @@ pub trait Fetch: fmt::Debug + Send + Sync {
 
     /// A file of at most `limit` bytes, by its path in the index; none where there is none.
     fn fetch<'a>(&'a self, path: &'a str, limit: u64) -> BoxFuture<'a, Result<Option<Bytes>, IndexError>>;
+
+    /// The same for what is large: a file that need not be in memory, at its beginning.
+    fn open<'a>(&'a self, path: &'a str, limit: u64) -> BoxFuture<'a, Result<Option<File>, IndexError>> {
+        Box::pin(async move {
+            let Some(bytes) = self.fetch(path, limit).await? else { return Ok(None) };
+            aside(&bytes).map(Some).map_err(|e| IndexError::io(&std::env::temp_dir(), &e))
+        })
+    }
+}
+
+/// A file of these bytes, which has no name.
+fn aside(bytes: &[u8]) -> std::io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 /// An index on a disk.
@@ -55,6 +71,17 @@ impl Fetch for Folder {
 
     fn fetch<'a>(&'a self, path: &'a str, limit: u64) -> BoxFuture<'a, Result<Option<Bytes>, IndexError>> {
         Box::pin(async move { self.read(path, limit) })
+    }
+
+    fn open<'a>(&'a self, path: &'a str, _limit: u64) -> BoxFuture<'a, Result<Option<File>, IndexError>> {
+        Box::pin(async move {
+            let path = self.0.join(path);
+            match File::open(&path) {
+                Ok(file) => Ok(Some(file)),
+                Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+                Err(e) => Err(IndexError::io(&path, &e)),
+            }
+        })
     }
 }
 
@@ -101,6 +128,24 @@ impl Web {
         base.set_fragment(None);
         Self { base, client }
     }
+
+    /// Where a file is. The path is one of ours; a `+` in it is one.
+    fn place(&self, path: &str) -> Result<Url, IndexError> {
+        self.base.join(&path.replace('+', "%2B")).map_err(|e| self.failed(e.to_string()))
+    }
+
+    fn failed(&self, why: String) -> IndexError {
+        IndexError::Unreachable { source_name: self.name(), why }
+    }
+
+    fn refused(&self, url: &Url, e: OciError) -> IndexError {
+        match e {
+            OciError::Package(waystation_bundle::BundleError::TooLarge { limit, .. }) => {
+                IndexError::TooLarge { what: url.to_string(), limit }
+            }
+            e => self.failed(e.to_string()),
+        }
+    }
 }
 
 impl Fetch for Web {
@@ -110,15 +155,15 @@ impl Fetch for Web {
 
     fn fetch<'a>(&'a self, path: &'a str, limit: u64) -> BoxFuture<'a, Result<Option<Bytes>, IndexError>> {
         Box::pin(async move {
-            let failed = |why: String| IndexError::Unreachable { source_name: self.name(), why };
-            // The path is one of ours; a `+` in it is one.
-            let url = self.base.join(&path.replace('+', "%2B")).map_err(|e| failed(e.to_string()))?;
-            self.client.download(&url, limit).await.map_err(|e| match e {
-                OciError::Package(waystation_bundle::BundleError::TooLarge { limit, .. }) => {
-                    IndexError::TooLarge { what: url.to_string(), limit }
-                }
-                e => failed(e.to_string()),
-            })
+            let url = self.place(path)?;
+            self.client.download(&url, limit).await.map_err(|e| self.refused(&url, e))
+        })
+    }
+
+    fn open<'a>(&'a self, path: &'a str, limit: u64) -> BoxFuture<'a, Result<Option<File>, IndexError>> {
+        Box::pin(async move {
+            let url = self.place(path)?;
+            self.client.download_file(&url, limit).await.map_err(|e| self.refused(&url, e))
         })
     }
 }

@@ -4,21 +4,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, LOCATION, USER_AGENT, WWW_AUTHENTICATE};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
-use waystation_bundle::{ContentDigest, Limits};
+use waystation_bundle::{Blob, ContentDigest, Limits};
 use waystation_egress::Roots;
 
 use crate::auth::{Challenge, Credentials};
 use crate::error::OciError;
-use crate::http::{Body, Http};
+use crate::http::{Body, Http, Sent};
 
 /// How many redirects of one download are followed.
 const REDIRECTS: usize = 5;
@@ -99,13 +97,13 @@ pub(crate) struct Ask<'a> {
     /// Below `/v2/<repository>/`, or a whole address that the registry gave.
     pub(crate) path: &'a str,
     pub(crate) headers: &'a [(HeaderName, &'a str)],
-    pub(crate) body: Bytes,
+    pub(crate) body: Option<Blob>,
 }
 
 impl<'a> Ask<'a> {
     /// To read something.
     pub(crate) fn get(registry: &'a str, repository: &'a str, path: &'a str) -> Self {
-        Self { registry, repository, method: Method::GET, path, headers: &[], body: Bytes::new() }
+        Self { registry, repository, method: Method::GET, path, headers: &[], body: None }
     }
 }
 
@@ -184,7 +182,7 @@ impl Client {
                 value.set_sensitive(true);
                 request = request.header(AUTHORIZATION, value);
             }
-            let request = request.body(Full::new(ask.body.clone()));
+            let request = request.body(ask.body.as_ref().map_or_else(Sent::nothing, Sent::of));
             let request = request.map_err(|_| self.redirect(ask.registry, "to what is no address"))?;
             let response = self.http.send(ask.registry, request).await?;
             if !response.status().is_redirection() || ask.method != Method::GET {
@@ -239,7 +237,7 @@ impl Client {
             request = request.header(AUTHORIZATION, header);
         }
         let request =
-            request.body(Full::default()).map_err(|_| refused("its token service is no address"))?;
+            request.body(Sent::nothing()).map_err(|_| refused("its token service is no address"))?;
         let response = self.http.send(&scope.registry, request).await?;
         if response.status() != StatusCode::OK {
             return Err(unauthorized(scope));

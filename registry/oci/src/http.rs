@@ -1,16 +1,19 @@
 //! Requests and answers, within bounds of time and size.
 
+use std::io::Read;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use http_body_util::BodyExt as _;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
-use waystation_bundle::BundleError;
+use waystation_bundle::{Blob, BundleError};
 use waystation_egress::Roots;
 
 use crate::error::OciError;
@@ -23,7 +26,7 @@ const PIECE: Duration = Duration::from_secs(30);
 /// Connections to registries.
 #[derive(Debug)]
 pub(crate) struct Http {
-    client: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Sent>,
 }
 
 impl Http {
@@ -39,13 +42,62 @@ impl Http {
     pub(crate) async fn send(
         &self,
         registry: &str,
-        request: Request<Full<Bytes>>,
+        request: Request<Sent>,
     ) -> Result<Response<Incoming>, OciError> {
         match timeout(HEAD, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(e)) => Err(unreachable(registry, causes(&e))),
             Err(_) => Err(unreachable(registry, "no answer in time".into())),
         }
+    }
+}
+
+/// Bytes that are sent at once.
+const SENT: usize = 64 << 10;
+
+/// What a request holds: a blob, a piece at a time.
+pub(crate) struct Sent {
+    reader: Box<dyn Read + Send>,
+    left: u64,
+}
+
+impl Sent {
+    pub(crate) fn of(blob: &Blob) -> Self {
+        Self { reader: Box::new(blob.reader()), left: blob.size() }
+    }
+
+    pub(crate) fn nothing() -> Self {
+        Self { reader: Box::new(std::io::empty()), left: 0 }
+    }
+}
+
+impl hyper::body::Body for Sent {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let mut piece = Vec::with_capacity(SENT);
+        let read = self.reader.as_mut().take(SENT as u64).read_to_end(&mut piece);
+        self.left = self.left.saturating_sub(piece.len() as u64);
+        Poll::Ready(Some(match read {
+            Ok(0) => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => Ok(Frame::data(piece.into())),
+            Err(e) => Err(e),
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
     }
 }
 

@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arriving;
 mod auth;
 mod client;
 mod download;

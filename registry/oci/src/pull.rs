@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_RANGE, HeaderMap, LINK, RANGE};
 use http::{Method, StatusCode};
 use waystation_bundle::oci::{self, Descriptor, Index, Manifest};
-use waystation_bundle::{BundleError, ContentDigest, Kind, Layout, Package};
+use waystation_bundle::{Blob, BundleError, ContentDigest, Kind, Layout, Package};
 
+use crate::arriving::Arriving;
 use crate::client::{Ask, Client, Transfer, refused};
 use crate::error::OciError;
 use crate::http::Body;
@@ -21,12 +22,14 @@ const PAGES: usize = 16;
 
 /// Everything that was pulled, and how much it is.
 struct Pulled {
-    blobs: BTreeMap<ContentDigest, Bytes>,
+    blobs: BTreeMap<ContentDigest, Blob>,
     size: u64,
 }
 
 impl Client {
     /// Pulls a plugin and what is attached to it. What the store has is not asked for; what was pulled goes into it.
+    /// Content goes to the disk as it comes, so that memory does not grow with a plugin: to the store, or without one to
+    /// a file that has no name and goes with the package.
     ///
     /// Of attachments, those count that a package has: documents that the plugin's manifest names, signatures, trusted
     /// root and lock. Others may attach what they like, and it is left there.
@@ -62,10 +65,11 @@ impl Client {
             }
             self.collect(&mut pulled, &hosts, reference.repository(), &attached, store).await?;
             listed.push(Descriptor::of(oci::MANIFEST, &bytes));
-            pulled.blobs.insert(ContentDigest::of(&bytes), bytes);
+            pulled.blobs.insert(referrer.digest, Blob::of(bytes));
         }
-        pulled.blobs.insert(plugin.digest, bytes);
-        let package = Package::from_layout(&Layout::of(Index::new(listed), pulled.blobs, limits)?, limits)?;
+        pulled.blobs.insert(plugin.digest, Blob::of(bytes));
+        let layout = Layout::of(Index::new(listed), pulled.blobs.into_values(), limits)?;
+        let package = Package::from_layout(&layout, limits)?;
         package.complete()?;
         if let Some(store) = store {
             store.add(&package)?;
@@ -88,7 +92,7 @@ impl Client {
         let response = self.expect(&ask, &[StatusCode::OK]).await?;
         let told = digest_header(response.headers());
         let bytes = Body::of(ask.registry, response).all("the manifest", self.options.limits.json).await?;
-        honest(ask.registry, told, &bytes)?;
+        honest(ask.registry, told, ContentDigest::of(&bytes))?;
         Ok(bytes)
     }
 
@@ -156,14 +160,17 @@ impl Client {
         repository: &str,
         wanted: &Descriptor,
         store: Option<&Store>,
-    ) -> Result<Bytes, OciError> {
+    ) -> Result<Blob, OciError> {
         let mut last = None;
-        let mut buffer = store.and_then(|store| store.partial(wanted)).unwrap_or_default();
+        let mut arriving = Arriving::new(store, wanted)?;
         for registry in hosts {
             for _ in 0..ATTEMPTS {
-                match self.fetch(registry, repository, wanted, &mut buffer).await {
-                    Ok(()) if buffer.len() as u64 == wanted.size => break,
+                if arriving.size() == wanted.size {
+                    break;
+                }
+                match self.fetch(registry, repository, wanted, &mut arriving).await {
                     Ok(()) => {}
+                    Err(e @ OciError::Store { .. }) => return Err(e),
                     Err(e) => {
                         let again = matches!(e, OciError::Unreachable { .. });
                         last = Some(e);
@@ -173,59 +180,54 @@ impl Client {
                     }
                 }
             }
-            if buffer.len() as u64 == wanted.size {
-                let actual = ContentDigest::of(&buffer);
-                if actual == wanted.digest {
-                    return Ok(buffer.freeze());
+            if arriving.size() == wanted.size {
+                match arriving.finish(wanted) {
+                    Ok(blob) => return Ok(blob),
+                    Err(e @ OciError::Store { .. }) => return Err(e),
+                    Err(e) => last = Some(e),
                 }
-                buffer.clear();
-                last = Some(BundleError::DigestMismatch { named: wanted.digest, actual }.into());
             }
         }
-        let got = buffer.len() as u64;
+        let got = arriving.size();
         if got > 0 {
-            store.map_or(Ok(()), |store| store.keep_partial(wanted.digest, &buffer))?;
             let registry = hosts.last().cloned().unwrap_or_default();
             return Err(OciError::Truncated { registry, digest: wanted.digest, got, size: wanted.size });
         }
         Err(last.unwrap_or(BundleError::MissingBlob(wanted.digest).into()))
     }
 
-    /// Adds to `buffer` what it does not have yet, as far as it comes.
+    /// Adds to `arriving` what it does not have yet, as far as it comes.
     async fn fetch(
         &self,
         registry: &str,
         repository: &str,
         wanted: &Descriptor,
-        buffer: &mut BytesMut,
+        arriving: &mut Arriving,
     ) -> Result<(), OciError> {
         let path = format!("blobs/{}", wanted.digest);
-        let range = format!("bytes={}-", buffer.len());
+        let range = format!("bytes={}-", arriving.size());
         let headers = [(RANGE, range.as_str())];
-        let headers: &[_] = if buffer.is_empty() { &[] } else { &headers };
+        let headers: &[_] = if arriving.size() == 0 { &[] } else { &headers };
         let ask = Ask { headers, ..Ask::get(registry, repository, &path) };
         let response = self.ask(&ask).await?;
         match response.status() {
-            StatusCode::PARTIAL_CONTENT if begins(response.headers(), buffer.len()) => {}
-            StatusCode::OK => buffer.clear(),
-            StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT => {
-                buffer.clear();
-                return Ok(());
-            }
+            StatusCode::PARTIAL_CONTENT if begins(response.headers(), arriving.size()) => {}
+            StatusCode::OK => arriving.clear()?,
+            StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT => return arriving.clear(),
             status => return Err(refused(&ask, status)),
         }
         let mut body = Body::of(registry, response);
         loop {
             // What came so far is kept: the rest is asked for.
             let Ok(Some(piece)) = body.next().await else { return Ok(()) };
-            buffer.extend_from_slice(&piece);
-            let (done, total) = (buffer.len() as u64, wanted.size);
+            let (done, total) = (arriving.size() + piece.len() as u64, wanted.size);
             if done > total {
-                buffer.clear();
+                arriving.clear()?;
                 return Err(
                     BundleError::SizeMismatch { digest: wanted.digest, told: total, actual: done }.into()
                 );
             }
+            arriving.push(&piece)?;
             (self.options.progress)(Transfer { digest: wanted.digest, done, total });
         }
     }
@@ -304,8 +306,7 @@ pub(crate) fn digest_header(headers: &HeaderMap) -> Option<String> {
 }
 
 /// A registry that says another digest of what it sent or took is not believed in anything.
-pub(crate) fn honest(registry: &str, told: Option<String>, bytes: &[u8]) -> Result<(), OciError> {
-    let actual = ContentDigest::of(bytes);
+pub(crate) fn honest(registry: &str, told: Option<String>, actual: ContentDigest) -> Result<(), OciError> {
     match told {
         Some(told) if told != actual.to_string() => {
             Err(OciError::Lies { registry: registry.to_owned(), told, actual })
@@ -315,7 +316,7 @@ pub(crate) fn honest(registry: &str, told: Option<String>, bytes: &[u8]) -> Resu
 }
 
 /// Whether a part begins where it was asked for. Source: RFC 9110, section 14.4.
-fn begins(headers: &HeaderMap, at: usize) -> bool {
+fn begins(headers: &HeaderMap, at: u64) -> bool {
     let range = headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
     let first = range.and_then(|range| range.strip_prefix("bytes ")?.split_once('-')).map(|(first, _)| first);
     first.is_some_and(|first| first.parse() == Ok(at))

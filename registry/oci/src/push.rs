@@ -5,7 +5,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION};
 use http::{Method, StatusCode};
 use url::Url;
 use waystation_bundle::oci::{self, Descriptor, Index, Manifest};
-use waystation_bundle::{BundleError, ContentDigest, Package};
+use waystation_bundle::{Blob, BundleError, ContentDigest, Package};
 
 use crate::client::{Ask, Client, Transfer};
 use crate::error::OciError;
@@ -28,13 +28,13 @@ impl Client {
         }
         // Half a plugin would be refused by whoever pulls it.
         package.complete()?;
-        for blob in [package.config(), package.component().bytes()] {
+        for blob in [&Blob::of(package.config().clone()), package.component().content()] {
             self.put_blob(reference, blob).await?;
         }
         self.put_manifest(reference, tag, oci::MANIFEST, package.manifest()).await?;
         for attachment in package.attachments() {
-            self.put_blob(reference, &Bytes::from_static(oci::EMPTY_CONTENT)).await?;
-            self.put_blob(reference, attachment.content()).await?;
+            self.put_blob(reference, &Blob::of(oci::EMPTY_CONTENT)).await?;
+            self.put_blob(reference, &Blob::of(attachment.content().clone())).await?;
             let bytes = attachment.manifest();
             let answer =
                 self.put_manifest(reference, &attachment.digest().to_string(), oci::MANIFEST, bytes).await?;
@@ -79,20 +79,20 @@ impl Client {
         let ask = Ask {
             method: Method::PUT,
             headers: &[(CONTENT_TYPE, media_type)],
-            body: bytes.clone(),
+            body: Some(Blob::of(bytes.clone())),
             ..Ask::get(reference.registry(), reference.repository(), &path)
         };
         let response = self.expect(&ask, &[StatusCode::CREATED]).await?;
-        honest(ask.registry, digest_header(response.headers()), bytes)?;
+        honest(ask.registry, digest_header(response.headers()), ContentDigest::of(bytes))?;
         Ok(response.headers().clone())
     }
 
-    async fn put_blob(&self, reference: &Reference, blob: &Bytes) -> Result<(), OciError> {
-        let digest = ContentDigest::of(blob);
+    async fn put_blob(&self, reference: &Reference, blob: &Blob) -> Result<(), OciError> {
+        let digest = blob.digest();
         let (registry, repository) = (reference.registry(), reference.repository());
         let path = format!("blobs/{digest}");
         let there = self.ask(&Ask { method: Method::HEAD, ..Ask::get(registry, repository, &path) }).await?;
-        let total = blob.len() as u64;
+        let total = blob.size();
         if there.status() != StatusCode::OK {
             let begin = Ask {
                 method: Method::POST,
@@ -105,11 +105,11 @@ impl Client {
             let end = Ask {
                 method: Method::PUT,
                 headers: &[(CONTENT_TYPE, "application/octet-stream")],
-                body: blob.clone(),
+                body: Some(blob.clone()),
                 ..Ask::get(registry, repository, place.as_str())
             };
             let taken = self.expect(&end, &[StatusCode::CREATED]).await?;
-            honest(registry, digest_header(taken.headers()), blob)?;
+            honest(registry, digest_header(taken.headers()), digest)?;
         }
         (self.options.progress)(Transfer { digest, done: total, total });
         Ok(())

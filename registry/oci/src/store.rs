@@ -1,16 +1,16 @@
 //! What was pulled, kept under the digests of its content.
 //!
 //! `blobs/sha256/<digest>` holds content, `packages/<digest>.json` the index of a plugin by its content digest, and
-//! `partial/<digest>` what came of a blob before a download broke off. A file is there whole or not at all, and is held
+//! `partial/<digest>` what came of a blob before a download broke off. Content is there whole or not at all, and is held
 //! against its digest whenever it is read: what was damaged on the disk is as if it were not there.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use bytes::{Bytes, BytesMut};
-use waystation_bundle::oci::{self, Descriptor, Index};
-use waystation_bundle::{ContentDigest, Layout, Limits, Package};
+use waystation_bundle::oci::{self, Index};
+use waystation_bundle::{Blob, ContentDigest, Layout, Limits, Package};
 
 use crate::error::OciError;
 
@@ -42,12 +42,11 @@ impl Store {
         let layout = package.to_layout();
         for (digest, content) in layout.blobs() {
             if self.blob(*digest).is_none() {
-                write(&self.blob_path(*digest), content)?;
+                write(&self.blob_path(*digest), content.reader())?;
             }
-            let _ = std::fs::remove_file(self.partial_path(*digest));
         }
         // It names what is there by now.
-        write(&self.index_path(package.digest()), &oci::bytes("the index", layout.index())?)
+        write(&self.index_path(package.digest()), &*oci::bytes("the index", layout.index())?)
     }
 
     /// A package, if it is kept and whole.
@@ -57,7 +56,7 @@ impl Store {
     pub fn package(&self, digest: ContentDigest) -> Result<Option<Package>, OciError> {
         let Some(index) = self.index(digest)? else { return Ok(None) };
         let reached = self.reached(&index);
-        let blobs: BTreeMap<_, _> = reached.into_iter().filter_map(|d| Some((d, self.blob(d)?))).collect();
+        let blobs: Vec<_> = reached.into_iter().filter_map(|digest| self.blob(digest)).collect();
         let package = Package::from_layout(&Layout::of(index, blobs, &self.limits)?, &self.limits)?;
         Ok(Some(package).filter(|package| package.digest() == digest))
     }
@@ -114,23 +113,11 @@ impl Store {
         Ok(freed)
     }
 
-    /// Content, if it is kept and undamaged.
-    pub(crate) fn blob(&self, digest: ContentDigest) -> Option<Bytes> {
-        let path = self.blob_path(digest);
-        let small = std::fs::metadata(&path).is_ok_and(|file| file.len() <= self.limits.archive);
-        let bytes = std::fs::read(path).ok().filter(|_| small)?;
-        (ContentDigest::of(&bytes) == digest).then(|| bytes.into())
-    }
-
-    /// What came of a blob before.
-    pub(crate) fn partial(&self, wanted: &Descriptor) -> Option<BytesMut> {
-        let bytes = std::fs::read(self.partial_path(wanted.digest)).ok()?;
-        ((bytes.len() as u64) < wanted.size).then(|| bytes.as_slice().into())
-    }
-
-    /// Keeps what came of a blob.
-    pub(crate) fn keep_partial(&self, digest: ContentDigest, bytes: &[u8]) -> Result<(), OciError> {
-        write(&self.partial_path(digest), bytes)
+    /// Content, if it is kept and undamaged. What is large stays on the disk.
+    pub(crate) fn blob(&self, digest: ContentDigest) -> Option<Blob> {
+        let file = File::open(self.blob_path(digest)).ok()?;
+        let blob = Blob::of_file(file, "a blob", self.limits.archive).ok()?;
+        (blob.digest() == digest).then_some(blob)
     }
 
     fn index(&self, digest: ContentDigest) -> Result<Option<Index>, OciError> {
@@ -147,7 +134,8 @@ impl Store {
         let mut found = BTreeSet::new();
         for listed in &index.manifests {
             found.insert(listed.digest);
-            let manifest = self.blob(listed.digest);
+            let manifest = self.blob(listed.digest).filter(|blob| blob.size() <= self.limits.json);
+            let manifest = manifest.and_then(|blob| blob.bytes().ok());
             let manifest =
                 manifest.and_then(|bytes| oci::Manifest::parse("a manifest", &bytes, &self.limits).ok());
             let named = manifest.iter().flat_map(|manifest| manifest.layers.iter().chain([&manifest.config]));
@@ -156,11 +144,11 @@ impl Store {
         found
     }
 
-    fn blob_path(&self, digest: ContentDigest) -> PathBuf {
+    pub(crate) fn blob_path(&self, digest: ContentDigest) -> PathBuf {
         self.folder.join("blobs/sha256").join(digest.hex())
     }
 
-    fn partial_path(&self, digest: ContentDigest) -> PathBuf {
+    pub(crate) fn partial_path(&self, digest: ContentDigest) -> PathBuf {
         self.folder.join("partial").join(digest.hex())
     }
 
@@ -170,10 +158,10 @@ impl Store {
 }
 
 /// Writes a file that is under its name only when it is whole.
-fn write(path: &Path, content: &[u8]) -> Result<(), OciError> {
+fn write(path: &Path, mut content: impl Read) -> Result<(), OciError> {
     let temporary = path.with_extension(format!("{:016x}.tmp", rand::random::<u64>()));
-    let written = std::fs::File::create_new(&temporary).and_then(|mut file| {
-        std::io::Write::write_all(&mut file, content)?;
+    let written = File::create_new(&temporary).and_then(|mut file| {
+        std::io::copy(&mut content, &mut file)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)
     });
@@ -188,6 +176,6 @@ fn names(folder: &Path) -> Result<Vec<String>, OciError> {
     Ok(entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
 }
 
-fn failed(path: &Path, e: &std::io::Error) -> OciError {
+pub(crate) fn failed(path: &Path, e: &std::io::Error) -> OciError {
     OciError::Store { path: path.display().to_string(), why: e.to_string() }
 }

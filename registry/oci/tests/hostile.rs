@@ -144,7 +144,7 @@ async fn what_strangers_attach_is_left_there() {
 async fn a_download_that_breaks_off_goes_on_where_it_was() {
     let package = package();
     let component = package.component().digest().to_string();
-    let size = package.component().bytes().len();
+    let size = usize::try_from(package.component().content().size()).unwrap();
     // Every answer breaks off after 50,000 bytes.
     let part = move |asked: &support::Asked, mut reply: Reply| {
         if asked.line.contains(&component) {
@@ -199,6 +199,24 @@ async fn a_download_that_breaks_off_goes_on_where_it_was() {
     client(&again.registry).pull(&reference(&again, ":1.0.0"), Some(&store)).await.unwrap();
     let blobs = again.lines().into_iter().skip(before).filter(|line| line.contains("/blobs/")).count();
     assert_eq!(blobs, 0);
+}
+
+#[tokio::test]
+async fn several_pull_the_same_at_once_and_none_writes_into_what_another_has() {
+    let package = package();
+    let stub = Stub::of(&package, |_, reply| reply).await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &LIMITS).unwrap();
+    let clients: Vec<_> = (0..8).map(|_| client(&stub.registry)).collect();
+    let reference = reference(&stub, ":1.0.0");
+    let pulls = clients.iter().map(|client| client.pull(&reference, Some(&store)));
+    for pulled in futures::future::join_all(pulls).await {
+        assert_eq!(pulled.unwrap().to_tar(&LIMITS).unwrap(), package.to_tar(&LIMITS).unwrap());
+    }
+    assert_eq!(store.package(package.digest()).unwrap(), Some(package));
+    let left = std::fs::read_dir(folder.path().join("partial")).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(left.iter().all(|name| name.ends_with(".lock")), "{left:?}");
 }
 
 #[tokio::test]

@@ -108,7 +108,8 @@ async fn skopeo_reads_what_was_pushed_and_what_it_pushed_is_read() {
     assert_eq!(error.code(), "missing-document");
 
     // What has no documents is whole without them.
-    let plain = waystation_bundle::PackageWriter::new(package.component().bytes().clone(), &LIMITS);
+    let plain =
+        waystation_bundle::PackageWriter::new(package.component().content().bytes().unwrap(), &LIMITS);
     let plain = plain.unwrap().finish().unwrap();
     std::fs::write(&file, plain.to_tar(&LIMITS).unwrap()).unwrap();
     let to = format!("docker://{}/example/p:plain", registry.address);
@@ -133,7 +134,10 @@ async fn wkg_reads_what_was_pushed_and_what_it_pushed_is_read() {
     };
     let path = file.to_str().unwrap();
     wkg("pull", &["--output", path]);
-    assert!(std::fs::read(&file).unwrap() == *package.component().bytes(), "it pulled another component");
+    assert!(
+        std::fs::read(&file).unwrap() == package.component().content().bytes().unwrap(),
+        "it pulled another component"
+    );
     wkg("push", &[path]);
     let pulled = client.pull(&registry.reference(":wkg"), None).await.unwrap();
     assert_eq!((pulled.head(), pulled.component()), (package.head(), package.component()));

@@ -85,7 +85,7 @@ fn explain(global: &Global, plugin: &Path, policy: &Path) -> Outcome {
         Failure::new(Exit::Failed, format!("{}: {why}", plugin.display())).code(code)
     };
     let file = std::fs::File::open(plugin).map_err(|e| failed("io", e.to_string()))?;
-    let package = Package::read(file, &Limits::DEFAULT).map_err(|e| failed(e.code(), e.to_string()))?;
+    let package = Package::open(file, &Limits::DEFAULT).map_err(|e| failed(e.code(), e.to_string()))?;
     let judgement = trust.judge(&Evidence::of(&package), Timestamp::now());
     if global.json {
         output::json(&judgement)?;

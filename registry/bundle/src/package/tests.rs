@@ -144,12 +144,42 @@ fn a_package_is_read_as_it_was_written() {
     assert_eq!(read, written);
     assert_eq!(read.digest(), ContentDigest::of(read.manifest()));
     assert_eq!(read.head().file_name(), "my-source-0.1.0.plugin.tar");
-    assert_eq!(read.component().bytes(), &component(MANIFEST));
+    assert_eq!(read.component().content().bytes().unwrap(), component(MANIFEST));
     assert_eq!(read.component().imports(), ["a:a/a@0.1.0", "b:b/b@0.1.0"]);
     assert_eq!(read.signatures().count(), 2);
     assert_eq!(read.content(Kind::Readme).unwrap(), "# my-source\n");
     assert_eq!(read.to_tar(&LIMITS).unwrap(), tar, "and is written as it was read");
     assert_eq!(Package::read(tar.as_slice(), &LIMITS).unwrap(), written);
+}
+
+#[test]
+fn a_component_that_is_large_stays_in_its_file() {
+    // Of a core module whose data is 3 MiB.
+    let module =
+        format!("(component (core module (memory 64) (data (i32.const 0) \"{}\")))", "x".repeat(3 << 20));
+    let mut component = wat::parse_str(module).unwrap();
+    section(&mut component, MANIFEST);
+    let writer = PackageWriter::new(component.clone(), &LIMITS).unwrap();
+    let mut written = writer.document(Kind::Readme, "# it").unwrap().finish().unwrap();
+    written.attach(Kind::Signature, "{}", &LIMITS).unwrap();
+    let mut file = tempfile::tempfile().unwrap();
+    let size = written.write_tar(&mut file, &LIMITS).unwrap();
+    assert_eq!(size, file.metadata().unwrap().len());
+    let opened = Package::open(file.try_clone().unwrap(), &LIMITS).unwrap();
+    assert_eq!(opened, written);
+    assert!(opened.component().content().bytes().unwrap() == component);
+    assert!(opened.to_tar(&LIMITS).unwrap() == written.to_tar(&LIMITS).unwrap());
+    // What was read once and is another thing now is told, not handed out.
+    let at = usize::try_from(size).unwrap() - (1 << 20);
+    std::os::unix::fs::FileExt::write_at(&file, b"?", at as u64).unwrap();
+    assert_eq!(opened.component().content().bytes().unwrap_err().code(), "digest-mismatch");
+    assert_eq!(opened.write_tar(&mut std::io::sink(), &LIMITS).unwrap_err().code(), "digest-mismatch");
+    assert_eq!(Package::open(file, &LIMITS).unwrap_err().code(), "digest-mismatch");
+    // One section may be so large, and no larger; what is inside of a module is not counted.
+    let limits = Limits { section: MANIFEST.len() as u64 + 20, ..LIMITS };
+    assert!(PackageWriter::new(component.clone(), &limits).is_ok());
+    section(&mut component, &"x".repeat(100_000));
+    assert_eq!(PackageWriter::new(component, &limits).unwrap_err().code(), "too-large");
 }
 
 #[test]

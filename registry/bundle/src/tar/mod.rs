@@ -1,12 +1,15 @@
 //! Tar, as little of it as an OCI image layout needs: plain files with short names.
 //!
-//! There are two ways through an archive, of bytes that are there and of bytes that come, over one set of rules.
+//! There are two ways through an archive, of bytes that are there and of bytes that come, over one set of rules. What
+//! comes from a file may stay there.
 
 mod read;
 mod write;
 
-pub(crate) use read::{check_path, entries, looks_like_one, stream};
-pub(crate) use write::{archive, end, put};
+pub(crate) use read::{check_path, entries, in_file, looks_like_one, stream};
+#[cfg(test)]
+pub(crate) use write::archive;
+pub(crate) use write::{end, put, size};
 
 use bytes::Bytes;
 

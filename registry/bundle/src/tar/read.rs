@@ -1,12 +1,17 @@
 //! Reading.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::io::Read;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
+use super::write::padding;
 use super::{BLOCK, Entry, GNU, USTAR, field};
 use crate::archive::Bounds;
+use crate::blob::{Blob, Part, unreadable};
 use crate::error::BundleError;
 use crate::limits::Limits;
 
@@ -55,12 +60,57 @@ pub(crate) fn stream<E: From<BundleError>>(
     bounds: &Bounds,
     mut each: impl FnMut(&str, Bytes) -> Result<(), E>,
 ) -> Result<(), E> {
+    walk(
+        reader,
+        bounds,
+        |pieces, header| {
+            let content = pieces.take(header.size as u64)?;
+            Ok((content.len(), content))
+        },
+        |path, content| each(path, content),
+    )
+}
+
+/// The same of an archive that is in a file: what is large stays there.
+pub(crate) fn in_file(
+    archive: File,
+    bounds: &Bounds,
+    mut each: impl FnMut(&str, Blob) -> Result<(), BundleError>,
+) -> Result<(), BundleError> {
+    let file = Arc::new(Mutex::new(archive));
+    let reader = Part { file: Arc::clone(&file), at: 0 };
+    walk(
+        reader,
+        bounds,
+        |pieces, header| {
+            let there = (&file, pieces.offset);
+            let size = header.size as u64;
+            let content = Blob::taken(&mut pieces.reader, size.min(pieces.left), Some(there))?;
+            pieces.left -= content.size();
+            pieces.offset += content.size();
+            Ok((usize::try_from(content.size()).unwrap_or(usize::MAX), content))
+        },
+        |path, content| each(path, content),
+    )
+}
+
+/// The way through an archive that comes piece by piece. `take` takes the content of a file, or as much as there is.
+fn walk<R: Read, C, E: From<BundleError>>(
+    reader: R,
+    bounds: &Bounds,
+    mut take: impl FnMut(&mut Pieces<R>, &Header) -> Result<(usize, C), BundleError>,
+    mut each: impl FnMut(&str, C) -> Result<(), E>,
+) -> Result<(), E> {
     let too_large = |what: &str, limit| BundleError::TooLarge { what: what.to_owned(), limit };
+    let whole = || too_large("the archive", bounds.archive);
     let mut pieces = Pieces { reader, left: bounds.archive, offset: 0 };
     let mut names = HashSet::new();
     loop {
         let offset = usize::try_from(pieces.offset).unwrap_or(usize::MAX);
-        let block = pieces.take(BLOCK as u64)?.ok_or_else(|| too_large("the archive", bounds.archive))?;
+        if pieces.left < BLOCK as u64 {
+            return Err(whole().into());
+        }
+        let block = pieces.take(BLOCK as u64)?;
         if offset == 0 {
             known_format(&block)?;
         }
@@ -68,10 +118,7 @@ pub(crate) fn stream<E: From<BundleError>>(
             return Err(BundleError::Truncated.into());
         }
         if block.iter().all(|byte| *byte == 0) {
-            return pieces
-                .end()
-                .map_err(E::from)?
-                .ok_or_else(|| too_large("the archive", bounds.archive).into());
+            return pieces.end().map_err(E::from)?.ok_or_else(|| whole().into());
         }
         if names.len() == bounds.entries {
             return Err(BundleError::TooMany { what: "entries", limit: bounds.entries }.into());
@@ -81,10 +128,13 @@ pub(crate) fn stream<E: From<BundleError>>(
         if size > bounds.file {
             return Err(too_large(&header.path, bounds.file).into());
         }
-        let content = pieces.take(size)?.ok_or_else(|| too_large("the archive", bounds.archive))?;
-        let filled = size.next_multiple_of(BLOCK as u64) - size;
-        let padding = pieces.take(filled)?.ok_or_else(|| too_large("the archive", bounds.archive))?;
-        if (content.len() as u64, padding.len() as u64) != (size, filled) {
+        let filled = padding(size);
+        if size.saturating_add(filled) > pieces.left {
+            return Err(whole().into());
+        }
+        let (got, content) = take(&mut pieces, &header)?;
+        let padding = pieces.take(filled)?;
+        if (got, padding.len() as u64) != (header.size, filled) {
             return Err(BundleError::Truncated.into());
         }
         if padding.iter().any(|byte| *byte != 0) {
@@ -109,17 +159,14 @@ struct Pieces<R> {
 }
 
 impl<R: Read> Pieces<R> {
-    /// As many bytes, or as many as there are; none where that is more than may be.
-    fn take(&mut self, bytes: u64) -> Result<Option<Bytes>, BundleError> {
-        if bytes > self.left {
-            return Ok(None);
-        }
+    /// As many bytes, or as many as there are and may be.
+    fn take(&mut self, bytes: u64) -> Result<Bytes, BundleError> {
         let mut content = Vec::new();
-        let read = self.reader.by_ref().take(bytes).read_to_end(&mut content);
-        read.map_err(|e| BundleError::Unreadable(e.to_string()))?;
+        let read = self.reader.by_ref().take(bytes.min(self.left)).read_to_end(&mut content);
+        read.map_err(unreadable)?;
         self.left -= content.len() as u64;
         self.offset += content.len() as u64;
-        Ok(Some(content.into()))
+        Ok(content.into())
     }
 
     /// What is after the first block of zeros: as many more, but at least one. None where that is more than may be.
@@ -127,16 +174,14 @@ impl<R: Read> Pieces<R> {
         let mut blocks = 1;
         loop {
             let most = self.left.min(BLOCK as u64);
-            let Some(block) = self.take(most)? else { return Ok(None) };
+            let block = self.take(most)?;
             if block.iter().any(|byte| *byte != 0) {
                 return Err(BundleError::TrailingData);
             }
             match block.len() {
                 0 if most == 0 => {
                     let mut one = [0];
-                    let more =
-                        self.reader.read(&mut one).map_err(|e| BundleError::Unreadable(e.to_string()))?;
-                    return match more {
+                    return match self.reader.read(&mut one).map_err(unreadable)? {
                         0 if blocks >= 2 => Ok(Some(())),
                         0 => Err(BundleError::Truncated),
                         _ => Ok(None),

@@ -12,7 +12,7 @@ use crate::limits::Limits;
 
 const LIMITS: Limits = Limits::DEFAULT;
 
-/// Both ways at once: what is there, and what comes piece by piece.
+/// All ways at once: what is there, what comes piece by piece, and what stays in its file.
 fn read(archive: impl Into<Bytes>) -> Result<Vec<(String, Vec<u8>)>, &'static str> {
     let archive = archive.into();
     let there = entries(&archive, &LIMITS).map_err(|e| e.code());
@@ -25,6 +25,15 @@ fn read(archive: impl Into<Bytes>) -> Result<Vec<(String, Vec<u8>)>, &'static st
         came.push((path.to_owned(), content.to_vec()));
         Ok::<(), BundleError>(())
     });
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&archive).unwrap();
+    let mut stayed = Vec::new();
+    let in_file = in_file(file, &bounds, |path, content| {
+        stayed.push((path.to_owned(), content.bytes()?.to_vec()));
+        Ok(())
+    });
+    assert_eq!(in_file, read);
+    assert_eq!(stayed, came);
     match (&there, read.map_err(|e| e.code())) {
         // A file that is larger than all of it may be is not waited for.
         (Err("truncated"), Err("too-large")) => {}

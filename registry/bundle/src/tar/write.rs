@@ -1,27 +1,39 @@
 //! Writing.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use super::{BLOCK, USTAR, field};
 
-/// An archive of these files, which the caller gives in order: USTAR, nobody's, readable by all, of no time. A name
-/// has at most 100 bytes, which every name of a layout has.
-pub(crate) fn archive<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (path, content) in files {
-        // Memory takes everything.
-        let _ = put(&mut out, path, content);
+/// One file: nobody's, readable by all, of no time. A name has at most 100 bytes, which every name of a layout has.
+pub(crate) fn put(out: &mut impl Write, path: &str, size: u64, content: impl Read) -> std::io::Result<()> {
+    out.write_all(&header(path, size))?;
+    if std::io::copy(&mut content.take(size), out)? != size {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
     }
-    let _ = end(&mut out);
-    out
+    let filled = usize::try_from(padding(size)).unwrap_or_default();
+    out.write_all([0; BLOCK].get(..filled).unwrap_or_default())
 }
 
-/// One file.
-pub(crate) fn put(out: &mut impl Write, path: &str, content: &[u8]) -> std::io::Result<()> {
-    out.write_all(&header(path, content.len()))?;
-    out.write_all(content)?;
-    let filled = content.len().next_multiple_of(BLOCK) - content.len();
-    out.write_all([0; BLOCK].get(..filled).unwrap_or_default())
+/// How large an archive of files of these sizes is.
+pub(crate) fn size(files: impl IntoIterator<Item = u64>) -> u64 {
+    let block = BLOCK as u64;
+    let files = files.into_iter().map(|size| size.saturating_add(padding(size)).saturating_add(block));
+    files.fold(2 * block, u64::saturating_add)
+}
+
+/// What fills up the last block.
+pub(super) const fn padding(size: u64) -> u64 {
+    size.next_multiple_of(BLOCK as u64) - size
+}
+
+/// An archive of these files.
+#[cfg(test)]
+pub(crate) fn archive<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let put = |(path, content): (&str, &[u8])| put(&mut out, path, content.len() as u64, content);
+    files.into_iter().try_for_each(put).unwrap();
+    end(&mut out).unwrap();
+    out
 }
 
 /// The end of an archive.
@@ -29,7 +41,7 @@ pub(crate) fn end(out: &mut impl Write) -> std::io::Result<()> {
     out.write_all(&[0; 2 * BLOCK])
 }
 
-fn header(path: &str, size: usize) -> [u8; BLOCK] {
+fn header(path: &str, size: u64) -> [u8; BLOCK] {
     let mut header = [0; BLOCK];
     let mut put = |range: std::ops::Range<usize>, text: &[u8]| {
         header.iter_mut().skip(range.start).take(range.len()).zip(text).for_each(|(byte, new)| *byte = *new);

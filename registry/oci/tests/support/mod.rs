@@ -118,8 +118,11 @@ impl Stub {
         let mut referrers = layout.index().clone();
         referrers.manifests.retain(|listed| listed.digest != package.digest());
         let referrers = waystation_bundle::oci::bytes("referrers", &referrers).unwrap().to_vec();
-        let blobs: HashMap<String, Vec<u8>> =
-            layout.blobs().iter().map(|(digest, blob)| (digest.to_string(), blob.to_vec())).collect();
+        let blobs: HashMap<String, Vec<u8>> = layout
+            .blobs()
+            .iter()
+            .map(|(digest, blob)| (digest.to_string(), blob.bytes().unwrap().to_vec()))
+            .collect();
         Self::start(move |asked| {
             let path = asked.line.split(' ').nth(1).unwrap_or_default();
             let reply = match path.strip_prefix("/v2/p/").and_then(|rest| rest.split_once('/')) {

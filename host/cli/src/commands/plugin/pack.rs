@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::json;
-use waystation_bundle::{BundleError, Component, Kind, Limits, Package, PackageWriter};
+use waystation_bundle::{Blob, BundleError, Component, Kind, Limits, Package, PackageWriter};
 use waystation_runtime::{Bundle, LoadError, embed_manifest};
 
 use crate::args::{Global, PluginPack};
@@ -58,7 +58,7 @@ pub(super) fn manifest(file: &Path, advice: &str) -> Result<String, Failure> {
 pub(super) fn packed(component: &[u8], manifest: &str) -> Result<Vec<u8>, Failure> {
     let refused = |e: LoadError| Failure::new(Exit::Failed, e.to_string()).code(e.code());
     // One that was packed before is as good, where it carries the same.
-    match Component::parse(component.to_vec(), &LIMITS) {
+    match Component::parse(Blob::of(component.to_vec()), &LIMITS) {
         Ok(there) if there.manifest() == manifest => {
             Bundle::parse(component.to_vec()).map(|bundle| bundle.bytes().to_vec()).map_err(refused)
         }
@@ -73,11 +73,10 @@ pub(super) fn made(component: &[u8], documents: Documents) -> Result<Package, Fa
 
 /// Writes a package, and tells what it is known by.
 pub(super) fn save(global: &Global, package: &Package, file: Option<&Path>) -> Outcome {
-    let archive = package.to_tar(&LIMITS).map_err(refused)?;
     let file = file.map_or_else(|| PathBuf::from(package.head().file_name()), Path::to_path_buf);
-    files::replace(&file, &archive)?;
+    let size = files::replace_with(&file, |out| package.write_tar(out, &LIMITS).map_err(refused))?;
     let place = ("file", file.display().to_string());
-    tell(global, package, place, archive.len() as u64)
+    tell(global, package, place, size)
 }
 
 /// What a package is known by, and where it is now.

@@ -25,7 +25,7 @@ pub(super) async fn run(global: &Global, args: &PluginPublish) -> Outcome {
         true => build::package(&args.from)?,
         false => {
             let opened = File::open(&args.from).map_err(|e| files::io(&args.from, &e))?;
-            Package::read(opened, &LIMITS).map_err(pack::refused)?
+            Package::open(opened, &LIMITS).map_err(pack::refused)?
         }
     };
     let about = sign::sign(&mut package, &args.by).await?;
@@ -33,7 +33,7 @@ pub(super) async fn run(global: &Global, args: &PluginPublish) -> Outcome {
         admitted(trust, &package)?;
     }
     let file = args.output.clone().unwrap_or_else(|| PathBuf::from(package.head().file_name()));
-    files::replace(&file, &package.to_tar(&LIMITS).map_err(pack::refused)?)?;
+    files::replace_with(&file, |out| package.write_tar(out, &LIMITS).map_err(pack::refused))?;
     let reference = reference.or_tag(&package.head().tag());
     let client = registry::client(&reference, &args.registry, &[])?;
     client.push(&package, &reference).await.map_err(registry::refused)?;

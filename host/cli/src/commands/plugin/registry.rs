@@ -28,13 +28,13 @@ pub(super) async fn push(global: &Global, file: &Path, reference: &str, access: 
     let reference: Reference = reference.parse().map_err(refused)?;
     let opened = File::open(file)
         .map_err(|e| Failure::new(Exit::Failed, format!("{}: {e}", file.display())).code("io"))?;
-    let package = Package::read(opened, &LIMITS).map_err(pack::refused)?;
+    let package = Package::open(opened, &LIMITS).map_err(pack::refused)?;
     let reference = reference.or_tag(&package.head().tag());
     let client = client(&reference, access, &[])?;
     let pushed = client.push(&package, &reference).await;
     pushed.map_err(refused)?;
-    let size = package.to_tar(&LIMITS).map_err(pack::refused)?.len();
-    pack::tell(global, &package, ("reference", reference.to_string()), size as u64)
+    let size = package.write_tar(&mut std::io::sink(), &LIMITS).map_err(pack::refused)?;
+    pack::tell(global, &package, ("reference", reference.to_string()), size)
 }
 
 pub(super) async fn pull(global: &Global, reference: &str, to: &To<'_>, access: &RegistryAccess) -> Outcome {

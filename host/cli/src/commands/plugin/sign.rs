@@ -51,10 +51,10 @@ pub(super) struct About {
 
 pub(super) async fn run(global: &Global, args: &PluginSign) -> Outcome {
     let opened = File::open(&args.file).map_err(|e| files::io(&args.file, &e))?;
-    let mut package = Package::read(opened, &LIMITS).map_err(pack::refused)?;
+    let mut package = Package::open(opened, &LIMITS).map_err(pack::refused)?;
     let about = sign(&mut package, &args.by).await?;
     let file = args.output.as_ref().unwrap_or(&args.file);
-    files::replace(file, &package.to_tar(&LIMITS).map_err(pack::refused)?)?;
+    files::replace_with(file, |out| package.write_tar(out, &LIMITS).map_err(pack::refused))?;
     tell(global, &package, &about, file)
 }
 

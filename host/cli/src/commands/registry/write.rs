@@ -132,7 +132,7 @@ async fn plugins_of(
             let failed =
                 |code: &str, why: String| Failure::new(Exit::Failed, format!("{text}: {why}")).code(code);
             let file = File::open(path).map_err(|e| failed("io", e.to_string()))?;
-            let package = Package::read(file, &LIMITS.bundle).map_err(|e| failed(e.code(), e.to_string()))?;
+            let package = Package::open(file, &LIMITS.bundle).map_err(|e| failed(e.code(), e.to_string()))?;
             (package, None)
         } else {
             let reference: Reference = text.parse().map_err(registry::refused)?;

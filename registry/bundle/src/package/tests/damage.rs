@@ -28,8 +28,10 @@ fn limits_hold_at_their_edge() {
     let whole = Package::parse(tar.clone(), &LIMITS).unwrap();
     assert_eq!(whole.to_tar(&Limits { archive: size - 1, ..LIMITS }).unwrap_err().code(), "too-large");
     // A stream without an end is read up to the limit.
-    let endless = Package::read(std::io::repeat(0), &Limits { archive: 1 << 16, ..LIMITS });
+    let endless = std::io::Read::chain(tar.as_slice(), std::io::repeat(0));
+    let endless = Package::read(endless, &Limits { archive: 1 << 16, ..LIMITS });
     assert_eq!(endless.unwrap_err().code(), "too-large");
+    assert_eq!(Package::read(std::io::repeat(0), &LIMITS).unwrap_err().code(), "not-tar", "at once");
 }
 
 #[test]
