@@ -1,26 +1,6 @@
 //! What trust costs: the verification of one signature, beside the JavaScript client of Sigstore; and a start with a
 //! hundred signed plugins, beside one with as many that nobody is asked about.
 
-#[allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::needless_pass_by_value,
-    clippy::unwrap_used,
-    reason = "shared with the tests of the verification core"
-)]
-#[path = "../../registry/verify/tests/support/der.rs"]
-mod der;
-#[allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::needless_pass_by_value,
-    clippy::unwrap_used,
-    reason = "shared with the tests of the verification core"
-)]
-#[path = "../../registry/verify/tests/support/lab.rs"]
-mod lab;
 mod start;
 
 use std::path::Path;
@@ -30,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
 use waystation_benches::{Case, Report, take_turns};
+use waystation_lab as lab;
 use waystation_verify::{Policy, Request, Roots, Subject, TrustRoot, verify};
 
 /// Rounds over all cases of verification.

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-const require = createRequire(join(process.env.WAYSTATION_BENCH_SIGSTORE_JS, "package.json"));
+const require = createRequire(join(process.env.WAYSTATION_SIGSTORE_JS, "package.json"));
 const { toSignedEntity, toTrustMaterial, Verifier } = require("@sigstore/verify");
 const { bundleFromJSON } = require("@sigstore/bundle");
 const { TrustedRoot } = require("@sigstore/protobuf-specs");

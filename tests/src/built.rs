@@ -28,6 +28,22 @@ pub fn fixtures() -> Result<PathBuf> {
     from_environment("WAYSTATION_FIXTURES_DIR").map(PathBuf::from)
 }
 
+/// The folder with the JavaScript client of Sigstore.
+///
+/// # Errors
+/// When it is not known.
+pub fn javascript() -> Result<PathBuf> {
+    from_environment("WAYSTATION_SIGSTORE_JS").map(PathBuf::from)
+}
+
+/// The Python interpreter that has the clients of Sigstore and of ORAS.
+///
+/// # Errors
+/// When it is not known.
+pub fn python() -> Result<PathBuf> {
+    from_environment("WAYSTATION_READERS_PYTHON").map(PathBuf::from)
+}
+
 /// A plugin of this repository, by the last part of its name.
 ///
 /// # Errors

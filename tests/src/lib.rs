@@ -17,6 +17,7 @@ pub mod names;
 pub mod patience;
 pub mod registry;
 pub mod settings;
+pub mod signing;
 pub mod site;
 pub mod stand_in;
 pub mod wasm;

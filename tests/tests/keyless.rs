@@ -1,61 +1,13 @@
 //! Signing without a key of one's own, through the real binary, with services of a Sigstore instance that stand in.
 #![allow(clippy::unwrap_used, reason = "a test fails where it does not hold")]
 
-#[allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::needless_pass_by_value,
-    clippy::unwrap_used,
-    reason = "shared with the verification core"
-)]
-#[path = "../../registry/verify/tests/support/der.rs"]
-mod der;
-#[allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::needless_pass_by_value,
-    clippy::unwrap_used,
-    reason = "shared with the verification core"
-)]
-#[path = "../../registry/verify/tests/support/lab.rs"]
-mod lab;
-#[path = "../../registry/sigstore/tests/support/stand_in.rs"]
-mod stand_in;
-
 use anyhow::Result;
 use serde_json::Value;
-use stand_in::{Fault, Service, StandIn, identity_token};
-use waystation_bundle::{Limits, PackageWriter};
+use waystation_lab as lab;
+use waystation_lab::stand_in::{Fault, Service, identity_token};
 use waystation_tests::api::text;
-use waystation_tests::{Authority, Folder, Ran, Reply, StandIn as Site};
-
-/// A folder with a plugin, services, and a policy that believes one identity.
-async fn folder(logs: &[Service]) -> Result<(Folder, StandIn)> {
-    let services = StandIn::start().await;
-    let folder = Folder::new("")?;
-    let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content);
-    let manifest =
-        "name = \"acme/tool\"\nversion = \"1.2.0\"\nkind = \"update-source@0.1\"\nsummary = \"Versions\"\n";
-    let escaped: String = manifest.bytes().map(|b| format!("\\{b:02x}")).collect();
-    let component = wat::parse_str(format!("(component (@custom \"waystation:manifest\" \"{escaped}\"))"))?;
-    let package = PackageWriter::new(component, &Limits::DEFAULT)?.finish()?;
-    write("tool.plugin.tar", &package.to_tar(&Limits::DEFAULT)?)?;
-    write("root.json", services.root().to_string().as_bytes())?;
-    write("signing.json", services.config(logs).to_string().as_bytes())?;
-    write("token", identity_token().as_bytes())?;
-    let policy = format!(
-        "version = 1\n[domains.default]\nroot = \"root.json\"\nsct = 1\ntlog = {}\ntsa = 1\n\
-         [signers.release]\nidentity = \"{}\"\nissuer = \"{}\"\n\
-         [[namespaces]]\nname = \"acme\"\nkinds = [\"update-source\"]\nany_of = [\"release\"]\n",
-        logs.len(),
-        lab::IDENTITY,
-        lab::ISSUER,
-    );
-    write("trust.toml", policy.as_bytes())?;
-    Ok((folder, services))
-}
+use waystation_tests::signing::keyless;
+use waystation_tests::{Authority, Ran, Reply, StandIn as Site};
 
 const SIGN: [&str; 9] = [
     "--json",
@@ -79,7 +31,7 @@ fn code(ran: &Ran) -> String {
 #[tokio::test]
 async fn a_plugin_is_signed_without_a_key() -> Result<()> {
     for logs in [&[Service::First][..], &[Service::Second], &[Service::First, Service::Second]] {
-        let (folder, _services) = folder(logs).await?;
+        let (folder, _services) = keyless(logs).await?;
         assert_eq!(code(&folder.run(&EXPLAIN).await?), "unsigned");
         let signed = folder.run(&[&SIGN[..], &TOKEN].concat()).await?;
         assert_eq!(signed.code, 0, "{signed:?}");
@@ -99,7 +51,7 @@ async fn a_plugin_is_signed_without_a_key() -> Result<()> {
 
 #[tokio::test]
 async fn a_token_comes_from_where_the_job_runs() -> Result<()> {
-    let (folder, services) = folder(&[Service::Second]).await?;
+    let (folder, services) = keyless(&[Service::Second]).await?;
     let ran = folder.run(&SIGN).await?;
     assert_eq!((ran.code, code(&ran).as_str()), (1, "token-missing"), "{ran:?}");
     let url = format!("{}/token?api-version=2", services.address);
@@ -118,7 +70,7 @@ async fn a_token_comes_from_where_the_job_runs() -> Result<()> {
 
 #[tokio::test]
 async fn what_services_do_wrong_leaves_the_plugin_as_it_was() -> Result<()> {
-    let (folder, services) = folder(&[Service::Second]).await?;
+    let (folder, services) = keyless(&[Service::Second]).await?;
     let file = folder.path().join("tool.plugin.tar");
     let before = std::fs::read(&file)?;
     for (fault, expected) in [
@@ -143,7 +95,7 @@ async fn what_services_do_wrong_leaves_the_plugin_as_it_was() -> Result<()> {
 
 #[tokio::test]
 async fn a_key_can_have_its_time_from_a_service() -> Result<()> {
-    let (folder, services) = folder(&[]).await?;
+    let (folder, services) = keyless(&[]).await?;
     let url = format!("{}/clock", services.address);
     let ran = folder.run(&["--json", "key", "new", "--no-passphrase"]).await?;
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -182,7 +134,7 @@ async fn a_key_can_have_its_time_from_a_service() -> Result<()> {
 
 #[tokio::test]
 async fn services_are_checked_against_their_authorities() -> Result<()> {
-    let (folder, _services) = folder(&[]).await?;
+    let (folder, _services) = keyless(&[]).await?;
     let (ours, stranger) = (Authority::new()?, Authority::new()?);
     ours.write(&folder.path().join("ca.pem"))?;
     let ran = folder.run(&["key", "new", "--no-passphrase"]).await?;
@@ -221,7 +173,7 @@ async fn services_are_checked_against_their_authorities() -> Result<()> {
 async fn a_person_signs_in_and_signs() -> Result<()> {
     use tokio::io::AsyncBufReadExt as _;
 
-    let (folder, services) = folder(&[Service::Second]).await?;
+    let (folder, services) = keyless(&[Service::Second]).await?;
     let mut command = folder.command(&[&SIGN[..], &["--sign-in"]].concat())?;
     let mut child =
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn()?;

@@ -4,21 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::Result;
 use serde_json::Value;
-use waystation_bundle::{Limits, Package, PackageWriter};
+use waystation_bundle::{Limits, Package};
 use waystation_tests::api::text;
+use waystation_tests::signing::unsigned;
 use waystation_tests::{Folder, Ran};
-
-/// A folder with a plugin that nobody signed.
-fn folder() -> Result<(Folder, Package)> {
-    let folder = Folder::new("")?;
-    let manifest =
-        "name = \"acme/tool\"\nversion = \"1.2.0\"\nkind = \"update-source@0.1\"\nsummary = \"Versions\"\n";
-    let escaped: String = manifest.bytes().map(|b| format!("\\{b:02x}")).collect();
-    let component = wat::parse_str(format!("(component (@custom \"waystation:manifest\" \"{escaped}\"))"))?;
-    let package = PackageWriter::new(component, &Limits::DEFAULT)?.finish()?;
-    std::fs::write(folder.path().join("tool.plugin.tar"), package.to_tar(&Limits::DEFAULT)?)?;
-    Ok((folder, package))
-}
 
 /// Runs it, with `--json`, and expects it to work.
 async fn done(folder: &Folder, args: &[&str]) -> Result<Value> {
@@ -42,7 +31,7 @@ const EXPLAIN: [&str; 3] = ["trust", "explain", "tool.plugin.tar"];
 
 #[tokio::test]
 async fn a_site_signs_its_own_plugins_and_believes_them() -> Result<()> {
-    let (folder, package) = folder()?;
+    let (folder, package) = unsigned()?;
     let made = done(&folder, &INIT).await?;
     for (file, mode) in [("signing.key", 0o600), ("timestamps.key", 0o600), ("trust.toml", 0o644)] {
         let found = std::fs::metadata(folder.path().join(file))?.permissions().mode();
@@ -70,7 +59,7 @@ async fn a_site_signs_its_own_plugins_and_believes_them() -> Result<()> {
 
 #[tokio::test]
 async fn nothing_is_written_over() -> Result<()> {
-    let (folder, _) = folder()?;
+    let (folder, _) = unsigned()?;
     done(&folder, &INIT).await?;
     let names = ["signing.key", "signing.key.pub", "timestamps.key", "trusted_root.json", "trust.toml"];
     let read = || names.map(|name| std::fs::read(folder.path().join(name)).unwrap_or_default());
@@ -97,7 +86,7 @@ async fn nothing_is_written_over() -> Result<()> {
 
 #[tokio::test]
 async fn keys_are_encrypted_and_asked_for() -> Result<()> {
-    let (folder, _) = folder()?;
+    let (folder, _) = unsigned()?;
     assert_eq!(code(&folder, &INIT[..4]).await?, "passphrase-needed");
     std::fs::write(folder.path().join("passphrase"), "correct horse\n")?;
     std::fs::write(folder.path().join("wrong"), "battery staple\n")?;
@@ -128,7 +117,7 @@ async fn keys_are_encrypted_and_asked_for() -> Result<()> {
 
 #[tokio::test]
 async fn a_signature_without_a_time_is_made_only_by_who_wants_one() -> Result<()> {
-    let (folder, _) = folder()?;
+    let (folder, _) = unsigned()?;
     done(&folder, &INIT).await?;
     let bare = ["plugin", "sign", "tool.plugin.tar", "--key", "signing.key"];
     assert_eq!(code(&folder, &bare).await?, "no-timestamp");
@@ -146,7 +135,7 @@ async fn a_signature_without_a_time_is_made_only_by_who_wants_one() -> Result<()
 
 #[tokio::test]
 async fn a_program_that_keeps_the_key_signs() -> Result<()> {
-    let (folder, _) = folder()?;
+    let (folder, _) = unsigned()?;
     done(&folder, &INIT).await?;
     let program =
         ["plugin", "sign", "tool.plugin.tar", "--timestamp-authority", "timestamps.key", "--public-key"];
@@ -162,7 +151,7 @@ async fn a_program_that_keeps_the_key_signs() -> Result<()> {
 
 #[tokio::test]
 async fn a_leaked_key_is_replaced() -> Result<()> {
-    let (folder, _) = folder()?;
+    let (folder, _) = unsigned()?;
     done(&folder, &INIT).await?;
     done(&folder, &SIGN).await?;
     let policy = folder.path().join("trust.toml");
@@ -213,7 +202,7 @@ async fn a_leaked_key_is_replaced() -> Result<()> {
 
 #[tokio::test]
 async fn a_list_that_nobody_would_believe_is_taken_back() -> Result<()> {
-    let (folder, _) = folder()?;
+    let (folder, _) = unsigned()?;
     done(&folder, &INIT).await?;
     done(&folder, &SIGN).await?;
     let read = || std::fs::read_to_string(folder.path().join("trust.toml"));
@@ -243,7 +232,7 @@ async fn clock(folder: &Folder) -> Result<(tokio::process::Child, String)> {
 
 #[tokio::test]
 async fn a_clock_on_another_machine_dates_what_is_signed_here() -> Result<()> {
-    let ((there, _), (here, _)) = (folder()?, folder()?);
+    let ((there, _), (here, _)) = (unsigned()?, unsigned()?);
     done(&there, &INIT).await?;
     let (_clock, url) = clock(&there).await?;
     // The signer has its own key, and of the clock nothing but the root.

@@ -1,22 +1,11 @@
 //! `waystation trust`: whose plugins may run, through the real binary, without a host or a network.
-#![allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::needless_pass_by_value,
-    clippy::unwrap_used,
-    reason = "shared with the verification core"
-)]
-
-#[path = "../../registry/verify/tests/support/der.rs"]
-mod der;
-#[path = "../../registry/verify/tests/support/lab.rs"]
-mod lab;
+#![allow(clippy::unwrap_used, reason = "a test fails where it does not hold")]
 
 use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use waystation_bundle::{Kind, Limits, Package, PackageWriter, Statement};
+use waystation_lab as lab;
 use waystation_tests::api::text;
 use waystation_tests::{Folder, Ran};
 

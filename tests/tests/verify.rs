@@ -1,20 +1,9 @@
 //! `waystation verify blob`: files in, a verdict out, through the real binary, without a host or a network.
-#![allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::needless_pass_by_value,
-    clippy::unwrap_used,
-    reason = "shared with the verification core"
-)]
-
-#[path = "../../registry/verify/tests/support/der.rs"]
-mod der;
-#[path = "../../registry/verify/tests/support/lab.rs"]
-mod lab;
+#![allow(clippy::unwrap_used, reason = "a test fails where it does not hold")]
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use waystation_lab as lab;
 use waystation_tests::api::{list, text};
 use waystation_tests::{Folder, Ran};
 

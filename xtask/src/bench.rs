@@ -15,7 +15,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
 
 use crate::layout::Layout;
-use crate::{cargo, interrupt, plugins, proc, say, tools, wasm};
+use crate::{cargo, interrupt, plugins, proc, readers, say, wasm};
 
 /// The unit of figures that are sizes.
 const BYTES: &str = "bytes";
@@ -60,7 +60,7 @@ pub(crate) fn run(layout: &Layout, name: Option<&str>, json: bool) -> Result<()>
     plugins::build(layout, &toolchain)?;
     let guests = guests(layout, &toolchain)?;
     let peers = peers(layout)?;
-    let javascript = javascript(layout)?;
+    let javascript = readers::javascript(layout)?;
     let binary = release(layout)?;
 
     let mut results = Vec::new();
@@ -73,7 +73,7 @@ pub(crate) fn run(layout: &Layout, name: Option<&str>, json: bool) -> Result<()>
         command.env("WAYSTATION_BENCH_JSON", "1").env("WAYSTATION_BIN", &binary);
         command.env("WAYSTATION_PLUGINS_DIR", layout.plugins_out());
         command.env("WAYSTATION_FIXTURES_DIR", layout.fixtures_out());
-        command.env("WAYSTATION_BENCH_SIGSTORE_JS", &javascript);
+        command.env("WAYSTATION_SIGSTORE_JS", &javascript);
         command.env("WAYSTATION_BENCH_GUESTS", &guests).env("WAYSTATION_BENCH_PEERS", &peers);
         let cases = read_cases(&proc::stdout(&mut command)?)?;
         if cases.is_empty() {
@@ -111,33 +111,6 @@ fn peers(layout: &Layout) -> Result<PathBuf> {
     let target = layout.target().join("peers");
     cargo::build(cargo::command(&layout.peers(), &target).args(["build", "--release"]))?;
     Ok(target.join("release"))
-}
-
-/// The JavaScript client of Sigstore, and where it is.
-fn javascript(layout: &Layout) -> Result<PathBuf> {
-    const CLIENT: [&str; 3] =
-        ["@sigstore/verify@4.1.3", "@sigstore/bundle@5.0.1", "@sigstore/protobuf-specs@0.5.2"];
-    let folder = layout.tools().join("sigstore-js");
-    if !folder.join("node_modules/@sigstore/verify").is_dir() {
-        say::step("bench", "installing the JavaScript client of Sigstore");
-        if proc::on_path("node").is_none() || proc::on_path("npm").is_none() {
-            tools::apt_install(&["nodejs", "npm"])?;
-        }
-        fs::create_dir_all(&folder)?;
-        fs::write(folder.join("package.json"), "{ \"private\": true }\n")?;
-        let mut npm = std::process::Command::new("npm");
-        // Standard output is for the report.
-        npm.stdout(std::process::Stdio::null());
-        npm.current_dir(&folder).args([
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--ignore-scripts",
-            "--save-exact",
-        ]);
-        proc::run(npm.args(CLIENT))?;
-    }
-    Ok(folder)
 }
 
 /// Builds the host as it is installed: optimised.

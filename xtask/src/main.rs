@@ -17,6 +17,7 @@ mod layout;
 mod plugins;
 mod postgres;
 mod proc;
+mod readers;
 mod say;
 mod supply;
 mod test;

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::layout::Layout;
 use crate::postgres::Postgres;
-use crate::{cargo, fixtures, interrupt, plugins, say, supply, tools, up, wasm};
+use crate::{cargo, fixtures, interrupt, plugins, readers, say, supply, tools, up, wasm};
 
 /// Runs the host's tests, the plugins' and the template's own (natively), and the examples in the docs.
 ///
@@ -26,6 +26,7 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
             tools::apt_install(&[package])?;
         }
     }
+    let (javascript, python) = (readers::javascript(layout)?, readers::python(layout)?);
     let postgres = Postgres::start()?;
 
     let host = || cargo::command(layout.root(), layout.target());
@@ -48,6 +49,7 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
         command.env("WAYSTATION_PLUGINS_DIR", layout.plugins_out());
         command.env("WAYSTATION_FIXTURES_DIR", layout.fixtures_out());
         command.env("WAYSTATION_SUPPLY_DIR", layout.supply());
+        command.env("WAYSTATION_SIGSTORE_JS", &javascript).env("WAYSTATION_READERS_PYTHON", &python);
         command.env("WAYSTATION_BIN", &binary);
         command.env("WAYSTATION_TEST_RUST", wasm::environment(layout, &toolchain));
         command.env("WAYSTATION_TEST_POSTGRES", postgres.url());

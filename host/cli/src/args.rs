@@ -6,7 +6,7 @@ pub(crate) mod sign;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use url::Url;
 
 pub(crate) use registry::{IndexAccess, IndexCommand, Registry, Roles, SignWith};
@@ -230,6 +230,13 @@ pub(crate) enum Plugin {
     },
     /// Make a plugin of a component, in whatever language it was written
     Pack(PluginPack),
+    /// Write a plugin into the configuration: verified, with what it asks for shown, agreed to and granted
+    Add(PluginAdd),
+    /// Take a plugin out of the configuration and the lock
+    Remove {
+        /// Its name in the configuration
+        name: String,
+    },
     /// Fetch and verify the plugins of the configuration, and write into the lock which versions were decided on
     Sync(PluginSync),
     /// Look for newer versions, and decide on them
@@ -263,6 +270,34 @@ pub(crate) enum Plugin {
         #[command(flatten)]
         registry: RegistryAccess,
     },
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("place").required(true).args(["name", "oci", "file"])))]
+pub(crate) struct PluginAdd {
+    /// Its name in an index, NAMESPACE/NAME
+    pub(crate) name: Option<String>,
+    /// The versions that it may have [default: those that promise to work like the newest one]
+    #[arg(long, value_name = "RANGE", requires = "name")]
+    pub(crate) version: Option<String>,
+    /// The index that has it, where there are several
+    #[arg(long, value_name = "NAME", requires = "name")]
+    pub(crate) index: Option<String>,
+    /// In place of a name, where it is in an OCI registry: REGISTRY/NAME:TAG or REGISTRY/NAME@DIGEST
+    #[arg(long, value_name = "REFERENCE")]
+    pub(crate) oci: Option<String>,
+    /// In place of a name, a .plugin.tar
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// What to call it in the configuration [default: its name without the namespace]
+    #[arg(long = "as", value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Grant what it asks for without being asked
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Only show what would be written
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ use crate::world::Identity;
 pub struct Schemas {
     config: Schema,
     subject: Schema,
+    required: Vec<(String, String)>,
 }
 
 impl Schemas {
@@ -20,9 +21,15 @@ impl Schemas {
             let parse =
                 |which, text: &str| Schema::parse(text).map_err(|error| LoadError::Schema { which, error });
             let config = parse("config", &identity.config_schema)?;
-            Ok(Self { config, subject: parse("subject", &identity.subject_schema)? })
+            let subject = parse("subject", &identity.subject_schema)?;
+            Ok(Self { config, subject, required: required(&identity.config_schema) })
         });
         compiled.await.map_err(|e| LoadError::Describe(e.to_string()))?
+    }
+
+    /// The keys of the configuration without which it never fits, each with what the plugin says of it.
+    pub fn required(&self) -> &[(String, String)] {
+        &self.required
     }
 
     /// Holds the configuration of the plugin that the operator calls `name` against its schema.
@@ -40,5 +47,27 @@ impl Schemas {
     /// Everything that does not fit.
     pub fn check_subject(&self, settings: &Map<String, Value>) -> Result<(), Mismatches> {
         self.subject.check(&Value::Object(settings.clone()))
+    }
+}
+
+fn required(schema: &str) -> Vec<(String, String)> {
+    let schema: Value = serde_json::from_str(schema).unwrap_or_default();
+    let about =
+        |name: &str| schema["properties"][name]["description"].as_str().unwrap_or_default().to_owned();
+    let names = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    names.map(|name| (name.to_owned(), about(name))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_required_is_told_with_what_it_is() {
+        let schema =
+            r#"{"required":["url","other"],"properties":{"url":{"description":"Where."},"more":{}}}"#;
+        let pair = |name: &str, about: &str| (name.to_owned(), about.to_owned());
+        assert_eq!(required(schema), [pair("url", "Where."), pair("other", "")]);
+        assert!(required("").is_empty() && required("[]").is_empty());
     }
 }

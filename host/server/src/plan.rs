@@ -10,7 +10,7 @@ use serde::Serialize;
 use waystation_egress::{Roots, Shared};
 use waystation_runtime::breaker::BreakerConfig;
 use waystation_runtime::kv::NoStore;
-use waystation_runtime::{GrantRow, LoadError, Runtime, RuntimeError, Schemas, Services, World as _};
+use waystation_runtime::{Bundle, GrantRow, LoadError, Runtime, RuntimeError, Schemas, Services, World as _};
 use waystation_schema::key;
 use waystation_worlds::{Notifier, UpdateSource};
 
@@ -145,10 +145,7 @@ fn look(
 /// When plugins cannot run on this machine.
 pub async fn described(config: &Config, environment: &Environment) -> Result<Plan, RuntimeError> {
     let mut plan = plan(config, environment);
-    let services = Services { kv: Arc::new(NoStore), egress: Arc::new(Shared::new(Roots::none())) };
-    let cache = config.server.data_dir.join("artifacts");
-    let engine = crate::host::engine(config);
-    let runtime = Runtime::new(&engine, &cache, services, BreakerConfig::default(), Arc::new(|_, _| {}))?;
+    let runtime = runtime(config)?;
     let admission = Arc::new(admission(config));
     let mut known = BTreeMap::new();
     for planned in &mut plan.plugins {
@@ -176,6 +173,40 @@ pub async fn described(config: &Config, environment: &Environment) -> Result<Pla
     Ok(plan)
 }
 
+/// One that gives plugins nothing.
+fn runtime(config: &Config) -> Result<Runtime, RuntimeError> {
+    let services = Services { kv: Arc::new(NoStore), egress: Arc::new(Shared::new(Roots::none())) };
+    let cache = config.server.data_dir.join("artifacts");
+    let engine = crate::host::engine(config);
+    Runtime::new(&engine, &cache, services, BreakerConfig::default(), Arc::new(|_, _| {}))
+}
+
+/// A key of `[plugins.NAME.config]` that a plugin does not work without.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// The key.
+    pub name: String,
+    /// What the plugin says of it.
+    pub about: String,
+}
+
+/// The settings that a plugin needs, as it says itself, in the sandbox, without any grant. It is compiled, into the
+/// data folder's cache.
+///
+/// # Errors
+/// When plugins cannot run on this machine, or this one does not say it.
+pub async fn required(
+    config: &Config,
+    name: &str,
+    plugin: &crate::config::Plugin,
+    bundle: Bundle,
+) -> Result<Vec<Setting>, LoadError> {
+    let runtime = runtime(config).map_err(|e| LoadError::Describe(e.to_string()))?;
+    let schemas = said(&runtime, config, name, plugin, bundle).await?;
+    let required = schemas.required().iter();
+    Ok(required.map(|(name, about)| Setting { name: name.clone(), about: about.clone() }).collect())
+}
+
 async fn describe(
     runtime: &Runtime,
     admission: &Arc<Admission>,
@@ -186,7 +217,16 @@ async fn describe(
     let (of, plugin_of) = (name.to_owned(), plugin.clone());
     let admission = Arc::clone(admission);
     let admitted = runtime.at_desk(move || admission.admit(&of, &plugin_of, Timestamp::now())).await?;
-    let bundle = admitted.bundle;
+    said(runtime, config, name, plugin, admitted.bundle).await
+}
+
+async fn said(
+    runtime: &Runtime,
+    config: &Config,
+    name: &str,
+    plugin: &crate::config::Plugin,
+    bundle: Bundle,
+) -> Result<Schemas, LoadError> {
     let limits = settings::limits(plugin, &config.plugin_limits, bundle.manifest());
     match bundle.manifest().kind.world.as_str() {
         Notifier::NAME => runtime.describe::<Notifier>(name, bundle, limits).await,

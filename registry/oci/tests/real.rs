@@ -142,3 +142,43 @@ async fn wkg_reads_what_was_pushed_and_what_it_pushed_is_read() {
     let pulled = client.pull(&registry.reference(":wkg"), None).await.unwrap();
     assert_eq!((pulled.head(), pulled.component()), (package.head(), package.component()));
 }
+
+#[tokio::test]
+async fn oras_for_python_reads_what_was_pushed_and_what_it_pushed_is_read() {
+    const SCRIPT: &str = r#"
+import os, sys
+from oras.client import OrasClient
+verb, registry = sys.argv[1:]
+client = OrasClient(hostname=registry, insecure=True, tls_verify=False)
+if verb == "pull":
+    [pulled] = client.pull(target=f"{registry}/example/p:1.0.0", outdir="out")
+    os.rename(pulled, "p.wasm")
+else:
+    client.push(target=f"{registry}/example/p:oras", files=["p.wasm:application/wasm"],
+        manifest_config="config.json:application/vnd.wasm.config.v0+json")
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::start(folder.path()).await;
+    let client = client(&registry.address);
+    let package = package();
+    client.push(&package, &registry.reference(":1.0.0")).await.unwrap();
+    let python = std::env::var_os("WAYSTATION_READERS_PYTHON")
+        .expect("WAYSTATION_READERS_PYTHON is not set; run `cargo xtask test`, which sets it");
+    let layout = package.to_layout();
+    let manifest: serde_json::Value =
+        serde_json::from_slice(layout.blobs().get(&package.digest()).unwrap()).unwrap();
+    let config = manifest["config"]["digest"].as_str().unwrap().parse().unwrap();
+    std::fs::write(folder.path().join("config.json"), layout.blobs().get(&config).unwrap()).unwrap();
+    let oras = |verb: &str| {
+        let mut command = Command::new(&python);
+        command.args(["-c", SCRIPT, verb, &registry.address]).current_dir(folder.path());
+        let ran = command.env("HOME", folder.path()).output().unwrap();
+        assert!(ran.status.success(), "{verb}: {}", String::from_utf8_lossy(&ran.stderr));
+    };
+    oras("pull");
+    let file = folder.path().join("p.wasm");
+    assert!(std::fs::read(&file).unwrap() == *package.component().bytes(), "it pulled another component");
+    oras("push");
+    let pulled = client.pull(&registry.reference(":oras"), None).await.unwrap();
+    assert_eq!((pulled.head(), pulled.component()), (package.head(), package.component()));
+}

@@ -1,33 +1,11 @@
 //! Signing with services of a Sigstore instance, good ones and bad ones, over real HTTP.
 #![allow(clippy::unwrap_used, reason = "a test fails where it does not hold")]
 
-#[allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::needless_pass_by_value,
-    clippy::unwrap_used,
-    reason = "shared with the verification core"
-)]
-#[path = "../../verify/tests/support/der.rs"]
-mod der;
-#[allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::needless_pass_by_value,
-    clippy::unwrap_used,
-    reason = "shared with the verification core"
-)]
-#[path = "../../verify/tests/support/lab.rs"]
-mod lab;
-#[path = "support/stand_in.rs"]
-mod stand_in;
-
 use jiff::Timestamp;
 use serde_json::Value;
-use stand_in::{Fault, PATIENCE, Service, StandIn, identity_token};
 use waystation_egress::Roots as Authorities;
+use waystation_lab as lab;
+use waystation_lab::stand_in::{Fault, PATIENCE, Service, StandIn, identity_token};
 use waystation_sigstore::{
     Attested, Http, IdentityToken, Options, ServiceError, Services, SignIn, SigningConfig, Source,
 };

@@ -10,14 +10,10 @@
     reason = "tests and what they stand on"
 )]
 
-#[path = "../../verify/tests/support/der.rs"]
-mod der;
-#[path = "../../verify/tests/support/lab.rs"]
-mod lab;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use waystation_bundle::{Kind, Limits, Package, PackageWriter, Statement};
+use waystation_lab as lab;
 use waystation_trust::{Evidence, Judgement, RevocationSource, Revocations, State, TrustError, TrustPolicy};
 use waystation_verify::{Roots, TrustRoot};
 

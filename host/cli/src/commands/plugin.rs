@@ -1,5 +1,6 @@
 //! `waystation plugin`
 
+mod add;
 mod build;
 mod find;
 mod inspect;
@@ -37,6 +38,8 @@ pub(crate) async fn run(global: &Global, command: &Plugin) -> Outcome {
             let to = registry::To { file: output.as_deref(), store: store.as_deref(), mirrors: mirror };
             registry::pull(global, reference, &to, registry).await
         }
+        Plugin::Add(args) => add::add(global, args).await,
+        Plugin::Remove { name } => add::remove(global, name),
         Plugin::Sync(args) => sync::sync(global, args).await,
         Plugin::Update(args) => sync::update(global, args).await,
         Plugin::Search { words, from } => find::search(global, words, from).await,

@@ -317,11 +317,11 @@ fn a_certificate_that_is_not_one_for_signing_is_refused() {
         (Make { issuer: None, ..Make::default() }, Code::IssuerMismatch),
         // The same extension twice, the second time with what the rule wants.
         (
-            with(vec![lab::extension("1.3.6.1.4.1.57264.1.15", false, &crate::der::utf8("1234"))]),
+            with(vec![lab::extension("1.3.6.1.4.1.57264.1.15", false, &lab::der::utf8("1234"))]),
             Code::CertificateMalformed,
         ),
         (
-            with(vec![lab::extension("2.5.29.19", true, &crate::der::sequence(&[&[1, 1, 255]]))]),
+            with(vec![lab::extension("2.5.29.19", true, &lab::der::sequence(&[&[1, 1, 255]]))]),
             Code::CertificateMalformed,
         ),
         (with(vec![lab::extension("1.3.6.1.4.1.57264.1.23", false, b"not DER")]), Code::CertificateMalformed),

@@ -10,11 +10,6 @@
     reason = "tests and what they stand on"
 )]
 
-#[path = "../support/der.rs"]
-mod der;
-#[path = "../support/lab.rs"]
-mod lab;
-
 mod bundles;
 mod domains;
 mod evidence;
@@ -24,6 +19,7 @@ mod statements;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use waystation_lab as lab;
 use waystation_verify::{
     Admits, CertificateRule, Code, Demand, Domain, Facts, Issuer, Pattern, Predicates, PublicKey, Refusal,
     Signer, Subject, TrustRoot, Who, check,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use waystation_bundle::{ContentDigest, Package};
 use waystation_runtime::Bundle;
 use waystation_server::config::{Config, Plugin};
-use waystation_server::trust::{Admission, Change, Lock, Locked};
+use waystation_server::trust::{Admission, Change, Lock, Locked, Standing};
 
 use super::supply::{Found, Supply, still_wanted};
 use crate::args::{Global, PluginSync, PluginUpdate};
@@ -87,7 +87,8 @@ pub(super) async fn update(global: &Global, args: &PluginUpdate) -> Outcome {
 
 /// Takes the newest of everything that needs nobody's approval, and writes the lock. Gives what a person should know.
 pub(crate) async fn newest(config: &Config) -> Result<Vec<String>, Failure> {
-    let done = decide(config, Mode::Newest, &[], BTreeMap::new(), false).await?;
+    let mut done = decide(config, Mode::Newest, &[], BTreeMap::new()).await?;
+    done.write(config)?;
     let stuck = done.decisions.iter().filter_map(|decision| {
         let message = decision.message.as_deref()?;
         Some(format!("{}: {}: {message}", decision.plugin, decision.outcome.word()))
@@ -101,17 +102,96 @@ async fn command(global: &Global, mode: Mode, named: &[String], approve: &[Strin
         return Err(Failure::new(Exit::NotFound, format!("no plugin `{unknown}` is configured")));
     }
     let approved = approve.iter().map(|text| approval(text)).collect::<Result<BTreeMap<_, _>, _>>()?;
-    let done = decide(&config, mode, named, approved, check).await?;
+    let mut done = decide(&config, mode, named, approved).await?;
+    if !check && mode != Mode::Locked {
+        done.write(&config)?;
+    }
     tell(global, &done)?;
-    conclude(&done.decisions, done.changed && !done.written)
+    conclude(&done.decisions, done.changed() && !done.written)
+}
+
+/// Decides on one plugin, with these approvals. Nothing is written yet.
+pub(super) async fn one(
+    config: &Config,
+    name: &str,
+    approved: BTreeMap<String, ContentDigest>,
+) -> Result<Done, Failure> {
+    decide(config, Mode::Newest, &[name.to_owned()], approved).await
+}
+
+/// A plugin that nobody decided on yet, fetched and judged.
+pub(super) struct Seen {
+    pub(super) bundle: Bundle,
+    /// Who vouches for it; nobody in a dev folder.
+    pub(super) signers: Vec<String>,
+    /// How it came to be admitted, in a sentence.
+    pub(super) message: String,
+    pub(super) dev: bool,
+}
+
+/// Fetches what is not in the configuration, and judges it as if it were.
+pub(super) async fn look(config: &Config, name: &str, plugin: &Plugin) -> Result<Seen, Failure> {
+    let mut session = Session::new(config, Mode::Newest, BTreeMap::new())?;
+    let dev = session.admission.is_dev(plugin).map_err(failed)?;
+    let (bundle, standing) = match dev {
+        true => {
+            let admitted = session.admission.admit(name, plugin, Timestamp::now()).map_err(failed)?;
+            (admitted.bundle, admitted.standing)
+        }
+        false => {
+            let (bundle, standing, _) = session.judged(name, plugin, None).await?;
+            (bundle, standing)
+        }
+    };
+    Ok(Seen { bundle, signers: standing.signers(), message: standing.message, dev })
+}
+
+fn failed(e: waystation_runtime::LoadError) -> Failure {
+    Failure::new(Exit::Failed, e.to_string()).code(e.code())
+}
+
+fn unusable(e: waystation_server::trust::LockError) -> Failure {
+    Failure::new(Exit::Failed, e.to_string()).code(e.code())
 }
 
 /// What a sync came to.
-struct Done {
+pub(super) struct Done {
     decisions: Vec<Decision>,
-    /// Whether the lock is not what it was, or should not be.
-    changed: bool,
+    before: Lock,
+    after: Lock,
     written: bool,
+}
+
+impl Done {
+    /// Whether the lock should not be what it is.
+    fn changed(&self) -> bool {
+        self.after != self.before
+    }
+
+    /// The digest that was decided on.
+    pub(super) fn digest(&self, name: &str) -> Option<ContentDigest> {
+        self.after.plugins.get(name).map(|locked| locked.digest)
+    }
+
+    /// Fails where something was refused.
+    pub(super) fn stuck(&self) -> Outcome {
+        match self.decisions.iter().find(|decision| decision.outcome == Kind::Refused) {
+            Some(Decision { message: Some(message), code, .. }) => {
+                Err(Failure::new(Exit::Failed, message.clone()).code(code.clone().unwrap_or_default()))
+            }
+            _ => conclude(&self.decisions, false),
+        }
+    }
+
+    /// Writes the lock, where it changed, and forgets what nobody needs any more.
+    pub(super) fn write(&mut self, config: &Config) -> Outcome {
+        if self.changed() {
+            self.after.write(&config.trust.lock).map_err(unusable)?;
+            self.written = true;
+            collect(&Supply::new(config)?, &[&self.before, &self.after]);
+        }
+        Ok(())
+    }
 }
 
 async fn decide(
@@ -119,15 +199,9 @@ async fn decide(
     mode: Mode,
     named: &[String],
     approved: BTreeMap<String, ContentDigest>,
-    check: bool,
 ) -> Result<Done, Failure> {
-    let path = &config.trust.lock;
-    let unusable =
-        |e: waystation_server::trust::LockError| Failure::new(Exit::Failed, e.to_string()).code(e.code());
-    let before = Lock::read(path).map_err(unusable)?;
-    let admission = Admission::new(config, 0);
-    admission.refresh(Timestamp::now());
-    let mut session = Session { supply: Supply::new(config)?, admission, mode, approved };
+    let before = Lock::read(&config.trust.lock).map_err(unusable)?;
+    let mut session = Session::new(config, mode, approved)?;
     let mut after = before.clone();
     let mut decisions = Vec::new();
     for (name, plugin) in &config.plugins {
@@ -144,13 +218,7 @@ async fn decide(
     if named.is_empty() {
         decisions.extend(leave(config, &mut after));
     }
-    let changed = after != before;
-    let written = changed && !check && mode != Mode::Locked;
-    if written {
-        after.write(path).map_err(unusable)?;
-        collect(&session.supply, &[&before, &after]);
-    }
-    Ok(Done { decisions, changed, written })
+    Ok(Done { decisions, before, after, written: false })
 }
 
 /// What a sync works with.
@@ -161,7 +229,17 @@ struct Session<'a> {
     approved: BTreeMap<String, ContentDigest>,
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
+    fn new(
+        config: &'a Config,
+        mode: Mode,
+        approved: BTreeMap<String, ContentDigest>,
+    ) -> Result<Self, Failure> {
+        let admission = Admission::new(config, 0);
+        admission.refresh(Timestamp::now());
+        Ok(Self { supply: Supply::new(config)?, admission, mode, approved })
+    }
+
     async fn one(&mut self, name: &str, plugin: &Plugin, before: Option<&Locked>) -> Decision {
         let plugin_name = name.to_owned();
         let decision = |outcome, is, change, failure: Option<(String, String)>| {
@@ -176,7 +254,7 @@ impl Session<'_> {
             }
         }
         let now = match self.judged(name, plugin, before).await {
-            Ok(now) => now,
+            Ok((_, _, now)) => now,
             Err(e) => {
                 let message = match &e.hint {
                     Some(hint) => format!("{}; {hint}", e.message),
@@ -209,10 +287,8 @@ impl Session<'_> {
         name: &str,
         plugin: &Plugin,
         before: Option<&Locked>,
-    ) -> Result<Locked, Failure> {
+    ) -> Result<(Bundle, Standing, Locked), Failure> {
         let Found { package, source } = self.found(name, plugin, before).await?;
-        let failed =
-            |e: waystation_runtime::LoadError| Failure::new(Exit::Failed, e.to_string()).code(e.code());
         let standing = self.admission.vouched(&package, Timestamp::now()).map_err(failed)?;
         let bundle = Bundle::from_package(&package).map_err(failed)?;
         let pinned = plugin.digest.as_ref().and_then(|digest| ContentDigest::parse(digest.as_str()));
@@ -221,7 +297,8 @@ impl Session<'_> {
             return Err(Failure::new(Exit::Failed, message).code("digest-mismatch"));
         }
         self.supply.store().add(&package).map_err(super::registry::refused)?;
-        Ok(Locked::of(&bundle, source, &standing.signatures, plugin))
+        let locked = Locked::of(&bundle, source, &standing.signatures, plugin);
+        Ok((bundle, standing, locked))
     }
 
     async fn found(

@@ -1,13 +1,24 @@
 //! A Sigstore instance in miniature: an authority, a log of certificates, transparency logs of both kinds,
 //! timestamp authorities and witnesses. It issues the real thing with keys of its own, and signs what tests need.
 
+#![forbid(unsafe_code)]
+#![allow(
+    missing_docs,
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    reason = "for tests only: one that fails panics"
+)]
+
+pub mod der;
+pub mod stand_in;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::signature::Signer as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::der::{bits, generalized_time, name, number, octets, oid, sequence, set, tagged, utc_time, utf8};
+use der::{bits, generalized_time, name, number, octets, oid, sequence, set, tagged, utc_time, utf8};
 
 /// When things are signed, unless said otherwise; long before any clock that runs these tests.
 pub const AT: i64 = 1_760_000_000;

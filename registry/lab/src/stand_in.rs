@@ -1,13 +1,5 @@
 //! The services of a Sigstore instance, over real HTTP: they check what they are asked, issue real certificates, log
 //! entries and timestamps, and do wrong where a test says so.
-#![allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::needless_pass_by_value,
-    clippy::unwrap_used,
-    reason = "shared by several tests; a test that fails panics"
-)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +19,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use waystation_sign::{Authority, Query};
 
-use super::lab::{self, Log, Make};
+use crate::{self as lab, Log, Make};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
