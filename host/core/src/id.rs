@@ -79,6 +79,11 @@ id!(
     "a machine id"
 );
 id!(
+    /// One agent, whatever it is called and whichever certificate it has.
+    AgentId,
+    "an agent id"
+);
+id!(
     /// One event.
     EventId,
     "an event id"

@@ -9,6 +9,8 @@ pub mod policy;
 pub mod release;
 pub mod version;
 
+pub mod agent;
+pub mod audit;
 pub mod check;
 pub mod event;
 pub mod id;
@@ -17,4 +19,5 @@ pub mod machine;
 pub mod name;
 pub mod outbox;
 pub mod schedule;
+pub mod ticket;
 pub mod time;

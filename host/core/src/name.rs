@@ -121,6 +121,12 @@ name!(
     "._/-"
 );
 name!(
+    /// Whose something is. There is one tenant until an operator makes more.
+    TenantName,
+    "a tenant name",
+    "-"
+);
+name!(
     /// A scheduled task.
     TaskName,
     "a task name",

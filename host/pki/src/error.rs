@@ -199,6 +199,12 @@ pub enum PkiError {
     },
 }
 
+impl From<waystation_core::agent::InvalidAgentName> for PkiError {
+    fn from(e: waystation_core::agent::InvalidAgentName) -> Self {
+        Self::Name { why: e.why }
+    }
+}
+
 impl PkiError {
     /// The stable word for programs.
     #[must_use]

@@ -1,12 +1,27 @@
-//! Names of agents, as they stand in certificates and tickets.
+//! Agents: what enrols, asks for tickets and redeems them. Their names, as they stand in certificates and in the tickets
+//! API.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::PkiError;
-
 /// The most characters of each part.
 const MAX_PART: usize = 50;
+
+/// A text that is no name of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no name of an agent: {why}; a label is 1 to {MAX_PART} of a-z, 0-9 and `-`")]
+pub struct InvalidAgentName {
+    /// What is wrong.
+    pub why: &'static str,
+}
+
+impl InvalidAgentName {
+    /// The stable word for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "agent-name"
+    }
+}
 
 /// What an agent is called: 1 to 50 characters `a-z`, `0-9`, `-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,25 +57,25 @@ fn is_part(text: &str) -> bool {
 }
 
 impl FromStr for Label {
-    type Err = PkiError;
+    type Err = InvalidAgentName;
 
-    fn from_str(text: &str) -> Result<Self, PkiError> {
+    fn from_str(text: &str) -> Result<Self, InvalidAgentName> {
         if is_part(text) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(PkiError::Name { why: "its label is none" })
+            Err(InvalidAgentName { why: "its label is none" })
         }
     }
 }
 
 impl FromStr for ShortName {
-    type Err = PkiError;
+    type Err = InvalidAgentName;
 
-    fn from_str(text: &str) -> Result<Self, PkiError> {
+    fn from_str(text: &str) -> Result<Self, InvalidAgentName> {
         if is_part(text) && !text.starts_with('-') {
             Ok(Self(text.to_owned()))
         } else {
-            Err(PkiError::Name { why: "the name of the plugin's agent is none" })
+            Err(InvalidAgentName { why: "the name of the plugin's agent is none" })
         }
     }
 }
@@ -94,16 +109,16 @@ impl fmt::Display for ShortName {
 }
 
 impl FromStr for AgentName {
-    type Err = PkiError;
+    type Err = InvalidAgentName;
 
     /// Reads the common name of a certificate, byte for byte.
-    fn from_str(text: &str) -> Result<Self, PkiError> {
+    fn from_str(text: &str) -> Result<Self, InvalidAgentName> {
         match *text.split(':').collect::<Vec<_>>().as_slice() {
             ["agent", label] => Ok(Self::Agent { label: label.parse()? }),
             ["plugin-agent", delegator, name] => {
                 Ok(Self::PluginAgent { delegator: delegator.parse()?, name: name.parse()? })
             }
-            _ => Err(PkiError::Name { why: "it is of neither form" }),
+            _ => Err(InvalidAgentName { why: "it is of neither form" }),
         }
     }
 }
@@ -125,6 +140,20 @@ impl AgentName {
         match self {
             Self::Agent { label } => label.to_string(),
             Self::PluginAgent { .. } => self.to_string(),
+        }
+    }
+
+    /// Reads what [`AgentName::label`] writes.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn from_label(text: &str) -> Result<Self, InvalidAgentName> {
+        match text.contains(':') {
+            true => match text.parse()? {
+                Self::Agent { .. } => Err(InvalidAgentName { why: "an agent is called by its label alone" }),
+                name @ Self::PluginAgent { .. } => Ok(name),
+            },
+            false => Ok(Self::Agent { label: text.parse()? }),
         }
     }
 
@@ -190,6 +219,16 @@ mod tests {
             long.as_str(),
         ] {
             assert_eq!(bad.parse::<AgentName>().unwrap_err().code(), "agent-name", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_label_is_read_back() {
+        for text in ["macbook", "plugin-agent:mac:shell"] {
+            assert_eq!(AgentName::from_label(text).unwrap().label(), text);
+        }
+        for bad in ["agent:mac", "", "plugin-agent:mac", "Mac", "a:b"] {
+            assert!(AgentName::from_label(bad).is_err(), "{bad:?}");
         }
     }
 
