@@ -7,7 +7,9 @@
 
 #![forbid(unsafe_code)]
 
+mod audit;
 mod bulk;
+mod changes;
 mod checks;
 mod error;
 mod events;
@@ -23,8 +25,10 @@ mod releases;
 mod row;
 mod store;
 mod tasks;
+pub mod tickets;
 mod url;
 
+pub use audit::{AuditFilter, Verified};
 pub use checks::EndedCheck;
 pub use error::StoreError;
 pub use items::DueItem;

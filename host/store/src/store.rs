@@ -22,6 +22,7 @@ use waystation_core::{
 };
 
 use crate::{
+    changes::Changes,
     error::{StoreError, from_io},
     lock::{HostLock, private},
     migrate,
@@ -73,6 +74,7 @@ struct Inner {
     backend: Backend,
     live: broadcast::Sender<Arc<Event>>,
     publish: Mutex<()>,
+    changes: Changes,
     // Last, so that connections go before the lock does.
     _lock: Option<HostLock>,
 }
@@ -145,7 +147,17 @@ impl Store {
 
     fn new(read: AnyPool, write: AnyPool, backend: Backend, lock: Option<HostLock>) -> Self {
         let (live, _) = broadcast::channel(LIVE_EVENTS);
-        Self { inner: Arc::new(Inner { read, write, backend, live, publish: Mutex::new(()), _lock: lock }) }
+        Self {
+            inner: Arc::new(Inner {
+                read,
+                write,
+                backend,
+                live,
+                publish: Mutex::new(()),
+                changes: Changes::default(),
+                _lock: lock,
+            }),
+        }
     }
 
     /// Closes all connections after their work is done. The lock goes with the last clone.
@@ -175,6 +187,10 @@ impl Store {
 
     pub(crate) fn reader(&self) -> &AnyPool {
         &self.inner.read
+    }
+
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.inner.changes
     }
 
     pub(crate) async fn begin(&self) -> Result<Tx<'_>, StoreError> {
@@ -224,6 +240,15 @@ impl Tx<'_> {
         match self.inner.backend {
             Backend::Sqlite => "",
             Backend::Postgres => " FOR UPDATE",
+        }
+    }
+
+    /// Lets no other change of tenants, agents or tickets be made until this transaction ends. SQLite has one writer
+    /// at a time anyway.
+    pub(crate) async fn in_order(&mut self) -> Result<(), StoreError> {
+        match self.inner.backend {
+            Backend::Sqlite => Ok(()),
+            Backend::Postgres => self.take("changes").await,
         }
     }
 

@@ -22,6 +22,9 @@ pub enum Refusal {
     /// No agent of that name, or a revoked one.
     #[error("no such agent, or it is revoked")]
     NoAgent,
+    /// An agent of that name is enrolled.
+    #[error("an agent of that name is enrolled already")]
+    AgentTaken,
     /// The caller is not enrolled, or revoked.
     #[error("the caller is not enrolled, or revoked")]
     CallerRevoked,
@@ -74,6 +77,7 @@ impl Refusal {
             Self::NoInstance => "ticket-no-instance",
             Self::InstanceStale => "ticket-instance-stale",
             Self::NoAgent => "ticket-no-agent",
+            Self::AgentTaken => "ticket-agent-taken",
             Self::CallerRevoked => "ticket-caller-revoked",
             Self::NotCapable => "ticket-not-capable",
             Self::NotAssigned => "ticket-not-assigned",

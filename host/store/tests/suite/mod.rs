@@ -9,6 +9,8 @@ pub(crate) mod model;
 pub(crate) mod outbox;
 pub(crate) mod schema;
 pub(crate) mod state;
+pub(crate) mod ticket_model;
+pub(crate) mod tickets;
 
 use std::time::Duration;
 
@@ -99,6 +101,17 @@ macro_rules! tests {
                 both_databases_have_the_same_columns, damage_is_told_and_does_not_spread,
             ],
             state: [a_plugin_is_remembered, a_quarantine_leaves_the_rest_of_a_plugin_alone, facts_are_kept, a_counter_never_goes_back, what_serves_is_news_once, readiness_is_told],
+            ticket_model: [whatever_happens_each_answer_is_that_of_the_model],
+            tickets: [
+                a_ticket_admits_once, a_ticket_lives_for_its_time, no_ticket_is_in_the_database,
+                of_a_hundred_who_redeem_a_ticket_one_gets_it, each_request_is_refused_for_its_reason,
+                what_a_session_stands_on_ends_it_at_once, a_revoked_ticket_opens_nothing_and_ends_what_it_opened,
+                an_agent_that_is_enrolled_again_goes_on, limits_of_tickets_hold_at_their_edge, time_ends_what_is_silent,
+                a_scope_is_written_anew_in_place, tenants_do_not_see_each_other, lists_come_in_pages,
+                what_was_done_is_on_record_and_every_change_of_it_shows,
+                hosts_that_change_tickets_at_once_keep_one_chain, a_caller_that_goes_away_holds_up_nobody,
+                a_change_that_fails_takes_no_other_with_it,
+            ],
         }
     };
     ($run:path, $($module:ident: [$($test:ident),* $(,)?],)*) => {

@@ -1,0 +1,180 @@
+//! Changes that come together are kept together: one transaction, and one wait for the disk, for all that arrived while
+//! the one before was under way.
+//!
+//! Each change is as if it were alone: it sees those before it, and one that fails leaves nothing and takes no other with
+//! it. Whoever waits for an answer may go away; the change is made or not made all the same.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
+use sqlx::AnyConnection;
+use tokio::sync::oneshot;
+use waystation_core::audit::Deed;
+use waystation_core::name::TenantName;
+
+use crate::error::StoreError;
+use crate::store::{Store, Tx};
+
+/// How many changes are kept together at most, so that the first does not wait for ever.
+const TOGETHER: usize = 256;
+
+/// One change. It may be applied again after it failed together with others, so it owns what it needs.
+pub(crate) trait Change: Send + Sync + 'static {
+    /// What whoever asked for it is told.
+    type Answer: Send + 'static;
+
+    /// Makes it. An error undoes all of it.
+    fn apply(&self, work: &mut Work<'_>) -> impl Future<Output = Result<Self::Answer, StoreError>> + Send;
+}
+
+/// A transaction in which changes are made.
+pub(crate) struct Work<'a> {
+    tx: Tx<'a>,
+    /// What is to be recorded, by tenant.
+    deeds: BTreeMap<TenantName, Vec<Deed>>,
+}
+
+impl Work<'_> {
+    /// What statements go to.
+    pub(crate) fn db(&mut self) -> &mut AnyConnection {
+        &mut self.tx.tx
+    }
+
+    /// Puts a deed on record, together with the change.
+    pub(crate) fn record(&mut self, tenant: &TenantName, deed: Deed) {
+        self.deeds.entry(tenant.clone()).or_default().push(deed);
+    }
+
+    async fn commit(mut self) -> Result<(), StoreError> {
+        for (tenant, deeds) in std::mem::take(&mut self.deeds) {
+            self.tx.append(&tenant, deeds).await?;
+        }
+        self.tx.commit().await
+    }
+}
+
+/// Changes that wait.
+#[derive(Default)]
+pub(crate) struct Changes {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Box<dyn Job>>,
+    /// Somebody makes those that wait.
+    running: bool,
+}
+
+/// A change with the one who waits for it.
+trait Job: Send {
+    fn apply<'a>(&'a mut self, work: &'a mut Work<'_>) -> BoxFuture<'a, Result<(), StoreError>>;
+    fn tell(self: Box<Self>, outcome: Result<(), StoreError>);
+}
+
+struct Waiting<C: Change> {
+    change: C,
+    answer: Option<C::Answer>,
+    teller: oneshot::Sender<Result<C::Answer, StoreError>>,
+}
+
+impl<C: Change> Job for Waiting<C>
+where
+    C::Answer: Send,
+{
+    fn apply<'a>(&'a mut self, work: &'a mut Work<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.answer = Some(self.change.apply(work).await?);
+            Ok(())
+        })
+    }
+
+    fn tell(self: Box<Self>, outcome: Result<(), StoreError>) {
+        let Self { answer, teller, .. } = *self;
+        let lost = || StoreError::Unavailable { why: "the change was not made".into() };
+        // Nobody may wait any more.
+        let _ = teller.send(outcome.and_then(|()| answer.ok_or_else(lost)));
+    }
+}
+
+impl Store {
+    /// Makes a change, together with others that are asked for at the same time.
+    pub(crate) async fn change<C: Change>(&self, change: C) -> Result<C::Answer, StoreError> {
+        let (teller, answer) = oneshot::channel();
+        let job = Box::new(Waiting { change, answer: None, teller });
+        let idle = {
+            let mut state = self.changes().state.lock();
+            state.waiting.push_back(job);
+            !std::mem::replace(&mut state.running, true)
+        };
+        if idle {
+            let running = Running { store: self.clone(), done: false };
+            // On its own: who asked first may go away.
+            tokio::spawn(running.all());
+        }
+        answer.await.unwrap_or_else(|_| {
+            Err(StoreError::Unavailable { why: "the program ended before the change was made".into() })
+        })
+    }
+}
+
+/// The one who makes changes, until none waits.
+struct Running {
+    store: Store,
+    done: bool,
+}
+
+impl Running {
+    async fn all(mut self) {
+        while let Some(jobs) = self.next() {
+            self.together(jobs).await;
+        }
+    }
+
+    /// Those that wait, as many as are kept together. With none it is over.
+    fn next(&mut self) -> Option<Vec<Box<dyn Job>>> {
+        let mut state = self.store.changes().state.lock();
+        let most = state.waiting.len().min(TOGETHER);
+        if most == 0 {
+            (state.running, self.done) = (false, true);
+            return None;
+        }
+        Some(state.waiting.drain(..most).collect())
+    }
+
+    async fn together(&self, mut jobs: Vec<Box<dyn Job>>) {
+        match (self.one_transaction(&mut jobs).await, jobs.len()) {
+            (Ok(()), _) => jobs.into_iter().for_each(|job| job.tell(Ok(()))),
+            (Err(e), 1) => drop(jobs.pop().map(|job| job.tell(Err(e)))),
+            // One of them is at fault, or was in the way of somebody else: each alone.
+            (Err(_), _) => {
+                for mut job in jobs {
+                    let done = self.one_transaction(std::slice::from_mut(&mut job)).await;
+                    job.tell(done);
+                }
+            }
+        }
+    }
+
+    async fn one_transaction(&self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        let mut tx = self.store.begin().await?;
+        tx.in_order().await?;
+        let mut work = Work { tx, deeds: BTreeMap::new() };
+        for job in jobs {
+            job.apply(&mut work).await?;
+        }
+        work.commit().await
+    }
+}
+
+impl Drop for Running {
+    /// A change that panics takes down those that wait, and not those that come after.
+    fn drop(&mut self) {
+        if !self.done {
+            let mut state = self.store.changes().state.lock();
+            state.running = false;
+            state.waiting.clear();
+        }
+    }
+}

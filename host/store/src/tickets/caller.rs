@@ -1,0 +1,51 @@
+//! Who does something, for the record.
+
+use jiff::Timestamp;
+use waystation_core::audit::Deed;
+use waystation_core::name::TenantName;
+
+use super::Outcome;
+use crate::changes::Work;
+
+/// Who does something, and how it is told in the record.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Whose things these are. Nothing of another tenant is seen or changed.
+    pub tenant: TenantName,
+    /// `agent:mac`, `user:0197…`, `host`.
+    pub actor: String,
+    /// By what kind of credential: `agent`, `api`, `enrol`, `host`.
+    pub plane: &'static str,
+    /// The request's id.
+    pub request: Option<String>,
+    /// Where it came from.
+    pub address: Option<String>,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl Caller {
+    /// Puts on record what came of something.
+    pub(super) fn record<T>(
+        &self,
+        work: &mut Work<'_>,
+        action: &'static str,
+        target: impl Into<String>,
+        outcome: &Outcome<T>,
+    ) {
+        let outcome = outcome.as_ref().map_or_else(|refusal| refusal.code(), |_| "ok");
+        work.record(
+            &self.tenant,
+            Deed {
+                at: self.now,
+                actor: self.actor.clone(),
+                plane: self.plane,
+                action,
+                target: target.into(),
+                outcome: outcome.to_owned(),
+                request: self.request.clone(),
+                address: self.address.clone(),
+            },
+        );
+    }
+}

@@ -1,0 +1,32 @@
+//! Agents, and how they admit each other: see [`waystation_core::ticket`].
+//!
+//! Each operation is one transaction and costs the same however many rows there are. Whatever ends what a ticket or a
+//! session stands on ends these in the same transaction; heartbeats look again all the same.
+
+mod agents;
+mod assignments;
+mod caller;
+mod ending;
+mod facts;
+mod instances;
+mod rate;
+mod redeem;
+mod request;
+mod scopes;
+mod sessions;
+mod sweep;
+mod tally;
+
+pub use agents::{Agent, Revoked};
+pub use assignments::{Assignment, AssignmentFilter};
+pub use caller::Caller;
+pub use redeem::Redeemed;
+pub use request::{IssuedTicket, Pending, TicketRow, TicketState};
+pub use scopes::RegisteredScope;
+pub use sessions::Mark;
+pub use sweep::Swept;
+
+use waystation_core::ticket::Refusal;
+
+/// What an operation comes to: done, or refused for a reason that is not the database's.
+pub type Outcome<T> = Result<T, Refusal>;
