@@ -44,22 +44,7 @@ impl Drop for New {
 
 /// Replaces a file, or makes it: whoever reads it meets the old content or the new, never a part.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Outcome {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let written = || {
-        // Never what somebody else put there.
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
-        if let Ok(there) = std::fs::metadata(path) {
-            file.set_permissions(there.permissions())?;
-        }
-        file.write_all(content)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    };
-    written().map_err(|e| {
-        let _ = std::fs::remove_file(&temporary);
-        io(path, &e)
-    })
+    waystation_files::replace(path, content, waystation_files::Access::AsBefore).map_err(|e| io(path, &e))
 }
 
 /// A file of at most `most` bytes.
