@@ -18,11 +18,14 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
     seeds
 }
 
+/// A target's name, and what it calls.
+pub type Target<'a> = (&'a str, fn(&[u8]));
+
 /// Gives each target its seeds.
 ///
 /// # Panics
 /// When there are none, or a promise is broken.
-pub fn hold(targets: &[(&str, fn(&[u8]))]) {
+pub fn hold(targets: &[Target<'_>]) {
     for (target, check) in targets {
         of(target).iter().for_each(|seed| check(seed));
     }
