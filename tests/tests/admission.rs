@@ -175,6 +175,47 @@ async fn what_is_revoked_stops_while_it_runs_and_an_older_list_brings_nothing_ba
 }
 
 #[tokio::test]
+async fn what_is_revoked_stops_though_the_database_fails_and_is_told_when_it_answers_again() -> Result<()> {
+    use sqlx::Connection as _;
+
+    let folder = Folder::new(&format!("{TRUST}{}", plugin("good", "https://v.example")))?;
+    site::init(&folder).await?;
+    let package = site::package("http-json", str::to_owned)?;
+    site::signed(&folder, "good.plugin.tar", &package).await?;
+    done(&folder, &["plugin", "sync"]).await?;
+    let host = Host::start(&folder).await?;
+    assert_eq!(state(&host.api.plugins().await?, "good"), "running");
+    let file = format!("sqlite://{}", folder.data().join("waystation.db").display());
+    let mut database = sqlx::SqliteConnection::connect(&file).await?;
+    let broken = "CREATE TRIGGER broken BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'broken'); END";
+    sqlx::raw_sql(broken).execute(&mut database).await?;
+    let digest = package.digest().to_string();
+    let revoke = ["trust", "revoke", "digest", &digest, "--why", "leaks tokens"];
+    let signing = ["--timestamp-authority", "timestamps.key", "--key", "signing.key"];
+    done(&folder, &[&revoke[..], &signing].concat()).await?;
+    until("the plugin stops", async || {
+        Ok((state(&host.api.plugins().await?, "good") == "failed").then_some(()))
+    })
+    .await?;
+    assert_eq!(refused(&host, "good").await?, "digest-revoked");
+    until("the failure is logged, more than once", async || {
+        let log = host.log()?;
+        Ok((log.matches("who is trusted was not looked at").count() > 1).then_some(()))
+    })
+    .await?;
+    let told = async || -> Result<Vec<Value>> {
+        let events = host.api.events(0).await?;
+        Ok(events.into_iter().filter(|event| text(event, "type") == "plugin.revoked").collect())
+    };
+    assert!(told().await?.is_empty());
+    sqlx::raw_sql("DROP TRIGGER broken").execute(&mut database).await?;
+    let told = until("it is told", async || Ok(Some(told().await?).filter(|told| !told.is_empty()))).await?;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((text(&told[0], "subject"), text(&told[0]["data"], "code")), ("good", "digest-revoked"));
+    host.stop().await
+}
+
+#[tokio::test]
 async fn a_policy_that_breaks_while_plugins_run_stops_nothing_and_is_told() -> Result<()> {
     let trust = "\n[trust]\nrecheck = \"1m\"\n";
     let folder = Folder::new(&format!("{trust}{}", plugin("good", "https://v.example")))?;

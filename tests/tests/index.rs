@@ -67,14 +67,14 @@ impl Lab {
 
     /// Runs what must work, and gives its answer.
     async fn good(&self, line: &str) -> Result<Value> {
-        let ran = self.run(&format!("{line} --json")).await?;
+        let ran = self.run(&format!("--json {line}")).await?;
         ensure!(ran.code == 0, "{line}: {ran:?}");
         ran.json()
     }
 
     /// Runs what must not, and gives its code.
     async fn bad(&self, line: &str) -> Result<String> {
-        let ran = self.run(&format!("{line} --json")).await?;
+        let ran = self.run(&format!("--json {line}")).await?;
         ensure!(ran.code != 0, "{line}: {ran:?}");
         let last = ran.stderr.lines().last().context("it says nothing")?;
         Ok(text(&serde_json::from_str(last)?, "code").to_owned())
@@ -221,15 +221,15 @@ async fn several_holders_sign_one_after_the_other() -> Result<()> {
     lab.write("signer", b"#!/bin/sh\nexec openssl dgst -sha256 -sign acme.pem\n")?;
     let program = lab.folder.path().join("signer");
     std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-    let command = format!("--sign-command {} --command-key acme.pub", program.display());
-    let done = lab.good(&format!("registry index sign index {command} --key online.pem")).await?;
+    let command = format!("--key online.pem --public-key acme.pub --command {}", program.display());
+    let done = lab.good(&format!("registry index sign index {command}")).await?;
     assert_eq!(done["published"]["acme"]["version"], 1);
     let waiting = lab.add("tool-1.1.0.plugin.tar").await?;
     assert_eq!((&waiting["published"], text(&waiting["waiting"][0], "role")), (&Value::Null, "acme"));
     let pending = lab.good("registry index pending index").await?;
     let added = format!("acme/tool 1.1.0 {}", plugin("acme/tool", "1.1.0")?.digest());
     assert_eq!(pending["pending"][0]["added"], serde_json::json!([added]));
-    let all = format!("registry index sign index {command} --key online.pem");
+    let all = format!("registry index sign index {command}");
     assert_eq!(lab.good(&all).await?["published"]["acme"]["version"], 2);
     let report = lab.good("registry index check index").await?;
     assert!(report["plugins"].as_array().is_some_and(|all| all.iter().all(|one| one["place"] == "here")));
@@ -281,6 +281,13 @@ async fn a_site_goes_where_no_network_leads() -> Result<()> {
     let again = format!("registry mirror --to second --index nowhere --index mirror --root {ROOT} --state s");
     assert_eq!(lab.good(&again).await?["fetched"], 3);
     assert_eq!(lab.good(&again).await?["fetched"], 0);
+    // A plugin that nobody has fails the run at its end, when all others are there.
+    let bundles = lab.folder.path().join("mirror/bundles");
+    let lost = std::fs::read_dir(&bundles)?.flatten().map(|entry| entry.path()).find(|path| path.is_file());
+    std::fs::remove_file(lost.context("the mirror has no plugin")?)?;
+    let third = format!("registry mirror --to third --index mirror --root {ROOT} --state s");
+    assert_eq!(lab.bad(&third).await?, "index-no-bundle");
+    assert_eq!(std::fs::read_dir(lab.folder.path().join("third/bundles"))?.count(), 2);
     Ok(())
 }
 

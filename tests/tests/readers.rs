@@ -70,7 +70,7 @@ async fn python(folder: &Folder, args: &[&str], why: &str) -> Result<bool> {
 }
 
 /// Writes what the Python client is to believe.
-fn config(folder: &Folder, services: &StandIn, root: Value) -> Result<()> {
+fn config(folder: &Folder, services: &StandIn, root: &Value) -> Result<()> {
     let config = json!({
         "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
         "trustedRoot": root, "signingConfig": services.config(&[Service::First]),
@@ -142,7 +142,7 @@ async fn the_python_client_believes_who_signed_without_a_key() -> Result<()> {
     // It takes one entry of a log, and no more.
     for logs in &LOGS[..2] {
         let (folder, services) = keyless(logs).await?;
-        config(&folder, &services, services.root())?;
+        config(&folder, &services, &services.root())?;
         let (bundle, file) = ("signature.1.sigstore.json", "manifest.json");
         let other = "https://github.com/acme/other/.github/workflows/release.yml@refs/tags/v1";
         for (bundle, file, identity, issuer, why) in [
@@ -157,7 +157,7 @@ async fn the_python_client_believes_who_signed_without_a_key() -> Result<()> {
         }
         let mut foreign = services.root();
         foreign["certificateAuthorities"] = json!([foreign["timestampAuthorities"][0].clone()]);
-        config(&folder, &services, foreign)?;
+        config(&folder, &services, &foreign)?;
         let args =
             ["--bundle", bundle, "--cert-identity", lab::IDENTITY, "--cert-oidc-issuer", lab::ISSUER, file];
         assert!(!python(&folder, &args, "ertificate").await?, "{logs:?}");
@@ -175,12 +175,12 @@ async fn the_python_client_reads_no_signatures_of_keys_and_none_in_two_logs() ->
     done(&folder, &[&sign[..], &["--key", "signing.key"]].concat()).await?;
     files(&folder).await?;
     let services = StandIn::start().await;
-    config(&folder, &services, services.root())?;
+    config(&folder, &services, &services.root())?;
     let (bundle, file) = ("signature.1.sigstore.json", "manifest.json");
     let args = ["--bundle", bundle, "--cert-identity", "anybody", "--cert-oidc-issuer", "anybody", file];
     assert!(!python(&folder, &args, "expected certificate in bundle").await?);
     let (folder, services) = keyless(LOGS[2]).await?;
-    config(&folder, &services, services.root())?;
+    config(&folder, &services, &services.root())?;
     assert!(!python(&folder, &args, "expected exactly one log entry").await?);
     Ok(())
 }

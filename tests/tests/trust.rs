@@ -46,12 +46,12 @@ fn folder() -> Result<(Folder, Package)> {
     write("unsigned.plugin.tar", &plugin("acme/tool", None)?.to_tar(&Limits::DEFAULT)?)?;
     let other = plugin("other/tool", Some(lab::Make::default()))?;
     write("other.plugin.tar", &other.to_tar(&Limits::DEFAULT)?)?;
-    revoke(&folder, json!([]))?;
+    revoke(&folder, &json!([]))?;
     Ok((folder, package))
 }
 
 /// Puts a list of revocations there that is good for an hour.
-fn revoke(folder: &Folder, digests: Value) -> Result<()> {
+fn revoke(folder: &Folder, digests: &Value) -> Result<()> {
     let hour = SignedDuration::from_hours(1);
     let list = json!({
         "version": 1, "number": 1, "issued_at": Timestamp::now() - hour, "expires_at": Timestamp::now() + hour,
@@ -101,7 +101,7 @@ async fn a_plugin_is_explained() -> Result<()> {
 #[tokio::test]
 async fn what_was_withdrawn_is_told() -> Result<()> {
     let (folder, package) = folder()?;
-    revoke(&folder, json!([{ "digest": package.digest(), "why": "leaks tokens" }]))?;
+    revoke(&folder, &json!([{ "digest": package.digest(), "why": "leaks tokens" }]))?;
     let ran = folder.run(&["trust", "explain", "signed.plugin.tar", "--json"]).await?;
     assert_eq!((ran.code, code(&ran).as_str()), (1, "digest-revoked"), "{ran:?}");
     assert!(ran.stderr.contains("leaks tokens"), "{ran:?}");

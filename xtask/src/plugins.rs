@@ -100,11 +100,8 @@ fn write_changed(path: &Path, binary: &[u8]) -> Result<()> {
     }
     let dir = path.parent().context("a file without a folder")?;
     fs::create_dir_all(dir)?;
-    let new = tempfile::NamedTempFile::new_in(dir)?;
-    fs::write(new.path(), binary)?;
-    fs::set_permissions(new.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    new.persist(path).with_context(|| format!("could not write {}", path.display()))?;
-    Ok(())
+    waystation_files::replace(path, binary, waystation_files::Access::Public)
+        .with_context(|| format!("could not write {}", path.display()))
 }
 
 /// Removes components that no source made this time.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use url::Url;
 
-pub(crate) use registry::{IndexAccess, IndexCommand, Registry, Roles, SignWith};
+pub(crate) use registry::{IndexAccess, IndexCommand, Registry, Roles, SignFor};
 
 /// A self-hosted control plane for fleets: everything that touches the outside
 /// world is a sandboxed plugin.

@@ -52,21 +52,19 @@ pub(crate) fn replace_with<T>(
     path: &Path,
     write: impl FnOnce(&mut File) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let failed = |e| io(path, &e);
-    let written = || {
-        // Never what somebody else put there.
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(failed)?;
-        if let Ok(there) = std::fs::metadata(path) {
-            file.set_permissions(there.permissions()).map_err(failed)?;
-        }
-        let done = write(&mut file)?;
-        file.sync_all().map_err(failed)?;
-        std::fs::rename(&temporary, path).map_err(failed)?;
-        Ok(done)
-    };
-    written().inspect_err(|_| drop(std::fs::remove_file(&temporary)))
+    let mut done = None;
+    let written = waystation_files::replace_with(path, waystation_files::Access::AsBefore, |file| match done
+        .insert(write(file))
+    {
+        Ok(_) => Ok(()),
+        Err(_) => Err(std::io::ErrorKind::Other.into()),
+    });
+    match (done, written) {
+        (Some(Ok(done)), Ok(())) => Ok(done),
+        (Some(Err(failure)), _) => Err(failure),
+        (_, Err(e)) => Err(io(path, &e)),
+        (None, Ok(())) => Err(io(path, &std::io::ErrorKind::Other.into())),
+    }
 }
 
 /// A file of at most `most` bytes.

@@ -9,7 +9,7 @@ use waystation_egress::Roots;
 use waystation_sign::{Authority, Command, Key, PublicKey, SignError, Signed, Signer};
 use waystation_sigstore::{Http, Options, ServiceError, stamp};
 
-use crate::args::sign::{NewPassphrase, Passphrase, SignWith, Time};
+use crate::args::sign::{NewPassphrase, Passphrase, SignAt, SignWith, Time};
 use crate::exit::{Exit, Failure};
 use crate::files;
 
@@ -32,23 +32,30 @@ pub(crate) struct Clocks {
 }
 
 impl Signing {
-    pub(crate) fn open(with: &SignWith) -> Result<Self, Failure> {
-        let mut passphrase = Asked::new(&with.passphrase);
-        let signer: Box<dyn Signer> = match (&with.key, &with.public_key, with.command.split_first()) {
-            (Some(key), ..) => Box::new(passphrase.open(key, Key::from_pem)?),
-            (None, Some(public), Some((program, arguments))) => {
-                let public = public_key(public)?;
-                Box::new(Command::new(program.clone(), arguments.to_vec(), public))
+    pub(crate) fn open(at: &SignAt) -> Result<Self, Failure> {
+        let mut passphrase = Asked::new(&at.with.passphrase);
+        let mut signers = signers(&at.with, &mut passphrase)?;
+        match (signers.pop(), signers.is_empty()) {
+            (Some(signer), true) => Ok(Self { signer, clocks: Clocks::open(&at.time, &mut passphrase)? }),
+            (Some(_), false) => Err(Failure::new(Exit::Usage, "one signs at a time: give one key")),
+            (None, _) => {
+                Err(Failure::new(Exit::Usage, "a --key, or a --public-key and a --command, is missing"))
             }
-            _ => {
-                return Err(Failure::new(
-                    Exit::Usage,
-                    "a --key, or a --public-key and a --command, is missing",
-                ));
-            }
-        };
-        Ok(Self { signer, clocks: Clocks::open(&with.time, &mut passphrase)? })
+        }
     }
+}
+
+/// All who are to sign.
+pub(crate) fn signers(with: &SignWith, passphrase: &mut Asked<'_>) -> Result<Vec<Box<dyn Signer>>, Failure> {
+    let mut signers: Vec<Box<dyn Signer>> = Vec::new();
+    for file in &with.key {
+        signers.push(Box::new(passphrase.open(file, Key::from_pem)?));
+    }
+    if let (Some(public), Some((program, arguments))) = (&with.public_key, with.command.split_first()) {
+        let public = public_key(public)?;
+        signers.push(Box::new(Command::new(program.clone(), arguments.to_vec(), public)));
+    }
+    Ok(signers)
 }
 
 impl Clocks {
@@ -177,6 +184,11 @@ fn checked(passphrase: SecretString) -> Result<SecretString, Failure> {
         true => Err(Failure::new(Exit::Usage, "the passphrase is empty").code("passphrase-needed")),
         false => Ok(passphrase),
     }
+}
+
+/// Whether a file holds a public key, not a private one.
+pub(crate) fn is_public(path: &Path) -> Result<bool, Failure> {
+    Ok(files::text(path, MAX_KEY)?.contains("-----BEGIN PUBLIC KEY-----"))
 }
 
 /// Reads a public key.

@@ -386,6 +386,18 @@ impl EgressError {
     }
 }
 
+/// An error with what is behind it, in one line.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
 #[cfg(test)]
 #[path = "error_tests.rs"]
 mod tests;

@@ -65,7 +65,7 @@ pub use addresses::{MissingKeys, Range, Refused, Screening};
 pub use client::Client;
 pub use counters::Counters;
 pub use credentials::{Binding, Credential, Credentials, Use};
-pub use error::{Class, EgressError, Side};
+pub use error::{Class, EgressError, Side, causes};
 pub use grant::{HeaderNames, HttpGrant, Methods, Mode};
 pub use limits::{HttpLimits, Timeouts};
 pub use name::{CredentialName, PluginName};

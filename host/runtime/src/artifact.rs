@@ -19,7 +19,6 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -27,6 +26,7 @@ use rustix::fs::{Mode, OFlags};
 use sha2::Sha256;
 use wasmtime::component::Component;
 use waystation_bundle::ContentDigest;
+use waystation_files::Access;
 
 use crate::bundle::Bundle;
 use crate::engine::Engine;
@@ -75,7 +75,7 @@ impl ArtifactCache {
     /// A key that is there whole or not at all, however full the disk is.
     fn make_key(path: &Path) -> Result<[u8; KEY_LEN], RuntimeError> {
         let key: [u8; KEY_LEN] = rand::random();
-        write_whole(path, &[&key]).map_err(|e| cache_error(path, &e))?;
+        waystation_files::replace(path, &key, Access::Private).map_err(|e| cache_error(path, &e))?;
         Ok(key)
     }
 
@@ -172,7 +172,12 @@ impl ArtifactCache {
         let mut mac = self.mac(engine, digest).ok_or("no key")?;
         mac.update(&code);
         let mac = mac.finalize().into_bytes();
-        write_whole(path, &[MAGIC, &mac, &code]).map_err(|e| e.to_string())
+        let parts = |file: &mut File| {
+            file.write_all(MAGIC)?;
+            file.write_all(&mac)?;
+            file.write_all(&code)
+        };
+        waystation_files::replace_with(path, Access::Private, parts).map_err(|e| e.to_string())
     }
 
     /// What authenticates the code that follows.
@@ -183,25 +188,6 @@ impl ArtifactCache {
         mac.update(engine.fingerprint());
         Some(mac)
     }
-}
-
-/// Writes a file for this user alone. It is under its name only when all of it is on the disk.
-fn write_whole(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let temporary = path.with_extension(format!("{:016x}.tmp", rand::random::<u64>()));
-    let written = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)
-        .and_then(|mut file| {
-            parts.iter().try_for_each(|part| file.write_all(part))?;
-            file.sync_all()
-        })
-        .and_then(|()| std::fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written
 }
 
 /// Code that was authenticated, where nobody can change it.

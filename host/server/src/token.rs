@@ -1,7 +1,5 @@
 //! The API token of this host: 256 bits in a file that only its user reads.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -37,18 +35,8 @@ impl ApiToken {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 let text = format!("{PREFIX}{}", hex::encode(rand::random::<[u8; 32]>()));
                 // Whole or not at all: a disk that fills up meanwhile leaves no file without a token.
-                let part = data.join(format!("{TOKEN_FILE}.part"));
-                let _ = std::fs::remove_file(&part);
-                let mut file =
-                    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-                let written = file
-                    .write_all(text.as_bytes())
-                    .and_then(|()| file.sync_all())
-                    .and_then(|()| std::fs::rename(&part, &path));
-                if written.is_err() {
-                    let _ = std::fs::remove_file(&part);
-                }
-                written.map(|()| Self::new(&text))
+                waystation_files::replace(&path, text.as_bytes(), waystation_files::Access::Private)?;
+                Ok(Self::new(&text))
             }
             Err(e) => Err(e),
         }

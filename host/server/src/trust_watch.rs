@@ -1,6 +1,7 @@
 //! Who is trusted can change while plugins run: what was withdrawn stops within the interval, and what was stopped for
 //! want of a current list comes back with it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,12 +26,32 @@ pub(crate) struct Watched {
     by: Option<Arc<Trust>>,
     /// What was last told of the policy.
     told: Option<String>,
+    /// News that the database did not take yet, oldest first.
+    owed: VecDeque<NewEvent>,
 }
 
 impl Watched {
     /// The plugins were loaded just now, by this policy.
     pub(crate) fn new(by: Option<Arc<Trust>>) -> Self {
-        Self { judged: Timestamp::now(), by, told: None }
+        Self { judged: Timestamp::now(), by, told: None, owed: VecDeque::new() }
+    }
+}
+
+impl Watched {
+    /// Keeps what has to be told, with the time at which it came to be.
+    fn owes(&mut self, kind: EventType, subject: String, severity: Severity, data: Value) {
+        let data = match data {
+            Value::Object(data) => data,
+            _ => Map::new(),
+        };
+        self.owed.push_back(NewEvent {
+            kind,
+            subject,
+            severity,
+            data,
+            occurred_at: Timestamp::now(),
+            key: None,
+        });
     }
 }
 
@@ -49,7 +70,7 @@ pub(crate) async fn run(host: Host, every: Duration, stop: CancellationToken) {
 /// Those of the database.
 pub(crate) async fn look(host: &Host) -> Result<(), StoreError> {
     let mut watched = host.watched().lock().await;
-    // What may not run stops whatever the database does; it is kept and told after that.
+    // What may not run stops whatever the database does; it is kept and told after that, at the next look if need be.
     let kept = host.refresh_trust().await;
     let (trust, unusable) = host.admission().current();
     let now = Timestamp::now();
@@ -67,33 +88,30 @@ pub(crate) async fn look(host: &Host) -> Result<(), StoreError> {
     for (name, error) in &refused {
         tracing::error!(plugin = name, code = error.code(), %error, "plugin was taken out of service");
     }
-    kept?;
-    tell(host, &mut watched, unusable.as_deref()).await?;
+    tell(host, &mut watched, unusable.as_deref());
     for (name, error) in refused {
         let data = json!({ "code": error.code(), "message": error.to_string() });
-        emit(host, EventType::PLUGIN_REVOKED, name, Severity::Critical, data).await?;
+        watched.owes(EventType::PLUGIN_REVOKED, name, Severity::Critical, data);
     }
+    kept?;
+    pay(host, &mut watched).await?;
     let back = if judge { host.plugins().withdrawn() } else { Vec::new() };
     for name in back {
         if let Ok(()) = host.load_plugin(&name).await? {
             let data = json!({ "state": "running", "message": "may run again" });
-            emit(host, EventType::PLUGIN_STATE, name, Severity::Notice, data).await?;
+            watched.owes(EventType::PLUGIN_STATE, name, Severity::Notice, data);
         }
     }
-    Ok(())
+    pay(host, &mut watched).await
 }
 
 /// Tells once when the policy cannot be used, and when it can be used again. A host whose plugins all lie in dev folders
 /// needs none.
-async fn tell(
-    host: &Host,
-    watched: &mut Watched,
-    unusable: Option<&TrustUnusable>,
-) -> Result<(), StoreError> {
+fn tell(host: &Host, watched: &mut Watched, unusable: Option<&TrustUnusable>) {
     let problem = unusable.map(|e| (e.code(), e.to_string()));
     let said = problem.as_ref().map(|(_, message)| message.clone());
     if said == watched.told || !host.plugins().needs_trust() {
-        return Ok(());
+        return;
     }
     watched.told = said;
     let (severity, data) = match problem {
@@ -103,21 +121,14 @@ async fn tell(
         }
         None => (Severity::Notice, json!({ "state": "usable" })),
     };
-    emit(host, EventType::TRUST_STATE, "trust".to_owned(), severity, data).await
+    watched.owes(EventType::TRUST_STATE, "trust".to_owned(), severity, data);
 }
 
-async fn emit(
-    host: &Host,
-    kind: EventType,
-    subject: String,
-    severity: Severity,
-    data: Value,
-) -> Result<(), StoreError> {
-    let occurred_at = Timestamp::now();
-    let data = match data {
-        Value::Object(data) => data,
-        _ => Map::new(),
-    };
-    let event = NewEvent { kind, subject, severity, data, occurred_at, key: None };
-    host.store().emit(occurred_at, event, &host.route()).await.map(drop)
+/// Writes what is owed; what the database does not take is owed on.
+async fn pay(host: &Host, watched: &mut Watched) -> Result<(), StoreError> {
+    while let Some(event) = watched.owed.front() {
+        host.store().emit(Timestamp::now(), event.clone(), &host.route()).await?;
+        watched.owed.pop_front();
+    }
+    Ok(())
 }

@@ -49,7 +49,7 @@ pub struct Verified {
 
 impl Tx<'_> {
     /// Adds deeds to the chain of a tenant.
-    pub(crate) async fn append(&mut self, tenant: &TenantName, deeds: Vec<Deed>) -> Result<(), StoreError> {
+    pub(crate) async fn append(&mut self, tenant: &TenantName, deeds: &[Deed]) -> Result<(), StoreError> {
         let head: Option<(i64, Vec<u8>)> =
             sqlx::query_as("SELECT seq, hash FROM audit_heads WHERE tenant = $1")
                 .bind(tenant.as_str())
@@ -60,7 +60,7 @@ impl Tx<'_> {
             None => (0, BEGINNING),
         };
         let rows: Vec<Row> = deeds
-            .into_iter()
+            .iter()
             .map(|deed| {
                 let row = Row::after((seq, &hash), cleaned(deed));
                 (seq, hash) = (row.seq, row.hash);
@@ -99,14 +99,14 @@ impl Tx<'_> {
 }
 
 /// What both databases keep as it is, so that it is hashed as it is read.
-fn cleaned(deed: Deed) -> Deed {
+fn cleaned(deed: &Deed) -> Deed {
     Deed {
         actor: clean(&deed.actor),
         target: clean(&deed.target),
         outcome: clean(&deed.outcome),
         request: deed.request.as_deref().map(clean),
         address: deed.address.as_deref().map(clean),
-        ..deed
+        ..deed.clone()
     }
 }
 

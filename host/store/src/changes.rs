@@ -48,7 +48,7 @@ impl Work<'_> {
 
     async fn commit(mut self) -> Result<(), StoreError> {
         for (tenant, deeds) in std::mem::take(&mut self.deeds) {
-            self.tx.append(&tenant, deeds).await?;
+            self.tx.append(&tenant, &deeds).await?;
         }
         self.tx.commit().await
     }

@@ -1,7 +1,6 @@
 //! Files that are there whole or not at all.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
 use std::path::Path;
 
 use crate::error::IndexError;
@@ -11,19 +10,7 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), IndexError> {
     let failed = |e: std::io::Error| IndexError::io(path, &e);
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(failed)?;
-    // It ends in what no file of an index ends in.
-    let temporary = folder.join(format!(".{:016x}.tmp", rand::random::<u64>()));
-    let written = File::create_new(&temporary).and_then(|mut file| {
-        file.write_all(content)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)?;
-        // The name is durable when its folder is.
-        File::open(folder)?.sync_all()
-    });
-    written.map_err(|e| {
-        let _ = std::fs::remove_file(&temporary);
-        failed(e)
-    })
+    waystation_files::replace(path, content, waystation_files::Access::AsBefore).map_err(failed)
 }
 
 /// Waits for, and takes, a lock that lasts as long as the file is open.

@@ -56,27 +56,16 @@ pub fn list(data: &[u8]) {
 mod tests {
     use super::*;
 
-    fn seeds(target: &str) -> Vec<Vec<u8>> {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(target);
-        let seeds =
-            std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
-        seeds.collect()
-    }
-
     /// Seeds, and inputs on which something was found before.
     #[test]
     fn seeds_of_fuzzing_hold() {
-        for (target, check) in [("index-root", root as fn(&[u8])), ("index-list", list)] {
-            let seeds = seeds(target);
-            assert!(!seeds.is_empty(), "{target}");
-            seeds.iter().for_each(|seed| check(seed));
-        }
+        waystation_seeds::hold(&[("index-root", root), ("index-list", list)]);
     }
 
     /// A seed that is refused at once leads nowhere.
     #[test]
     fn a_seed_of_each_target_is_accepted() {
-        assert!(seeds("index-root").iter().any(|seed| Engine::new(seed, &LIMITS).is_ok()));
+        assert!(waystation_seeds::of("index-root").iter().any(|seed| Engine::new(seed, &LIMITS).is_ok()));
         let listed = |seed: &Vec<u8>| {
             let document = strict::document("it", seed, LIMITS.targets, &LIMITS).unwrap();
             let targets: Targets = serde_json::from_value(document["signed"].clone()).unwrap();
@@ -87,6 +76,6 @@ mod tests {
                     .iter()
                     .any(|(path, target)| Entry::read("it", path, target, &LIMITS).is_ok())
         };
-        assert!(seeds("index-list").iter().any(listed));
+        assert!(waystation_seeds::of("index-list").iter().any(listed));
     }
 }

@@ -49,6 +49,6 @@ pub use error::IndexError;
 pub use index::Index;
 pub use limits::Limits;
 pub use names::is_served;
-pub use site::{Found, Imported, Included, Mirrored, Place, Report, Which, check, import};
+pub use site::{Absent, Found, Imported, Included, Mirrored, Place, Report, Which, check, import};
 pub use source::{Fetch, Folder, Web};
 pub use write::{Change, Holders, Keys, Outcome, Pending, Publisher, Validity, Waiting, With};

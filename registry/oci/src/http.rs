@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 use waystation_bundle::{Blob, BundleError};
-use waystation_egress::Roots;
+use waystation_egress::{Roots, causes};
 
 use crate::error::OciError;
 
@@ -142,16 +142,4 @@ impl<'a> Body<'a> {
 
 fn unreachable(registry: &str, why: String) -> OciError {
     OciError::Unreachable { registry: registry.to_owned(), why }
-}
-
-/// An error with what is behind it.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use waystation_bundle::oci::{self, Index};
 use waystation_bundle::{Blob, ContentDigest, Layout, Limits, Package};
+use waystation_files::Access;
 
 use crate::error::OciError;
 
@@ -159,16 +160,8 @@ impl Store {
 
 /// Writes a file that is under its name only when it is whole.
 fn write(path: &Path, mut content: impl Read) -> Result<(), OciError> {
-    let temporary = path.with_extension(format!("{:016x}.tmp", rand::random::<u64>()));
-    let written = File::create_new(&temporary).and_then(|mut file| {
-        std::io::copy(&mut content, &mut file)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    });
-    written.map_err(|e| {
-        let _ = std::fs::remove_file(&temporary);
-        failed(path, &e)
-    })
+    let copy = |file: &mut File| std::io::copy(&mut content, file).map(drop);
+    waystation_files::replace_with(path, Access::AsBefore, copy).map_err(|e| failed(path, &e))
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, OciError> {

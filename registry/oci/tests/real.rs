@@ -166,9 +166,10 @@ else:
         .expect("WAYSTATION_READERS_PYTHON is not set; run `cargo xtask test`, which sets it");
     let layout = package.to_layout();
     let manifest: serde_json::Value =
-        serde_json::from_slice(layout.blobs().get(&package.digest()).unwrap()).unwrap();
+        serde_json::from_slice(&layout.blobs().get(&package.digest()).unwrap().bytes().unwrap()).unwrap();
     let config = manifest["config"]["digest"].as_str().unwrap().parse().unwrap();
-    std::fs::write(folder.path().join("config.json"), layout.blobs().get(&config).unwrap()).unwrap();
+    std::fs::write(folder.path().join("config.json"), layout.blobs().get(&config).unwrap().bytes().unwrap())
+        .unwrap();
     let oras = |verb: &str| {
         let mut command = Command::new(&python);
         command.args(["-c", SCRIPT, verb, &registry.address]).current_dir(folder.path());

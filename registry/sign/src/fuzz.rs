@@ -31,27 +31,19 @@ pub fn answer(data: &[u8]) {
 mod tests {
     use super::*;
 
-    fn seeds(target: &str) -> Vec<Vec<u8>> {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(target);
-        let entries = std::fs::read_dir(folder).unwrap();
-        entries.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect()
-    }
-
     /// Seeds, and inputs on which something was found before.
     #[test]
     fn seeds_of_fuzzing_hold() {
-        for (target, check) in [("timestamp-query", query as fn(&[u8])), ("timestamp-answer", answer)] {
-            seeds(target).iter().for_each(|seed| check(seed));
-        }
+        waystation_seeds::hold(&[("timestamp-query", query), ("timestamp-answer", answer)]);
     }
 
     /// A seed that is refused at once leads nowhere.
     #[test]
     fn a_seed_of_each_target_is_read_to_its_end() {
         let answers = |seed: &Vec<u8>| authority().unwrap().answer(seed, Timestamp::UNIX_EPOCH).is_ok();
-        assert!(seeds("timestamp-query").iter().any(answers));
+        assert!(waystation_seeds::of("timestamp-query").iter().any(answers));
         let asked = Query::new(b"something").unwrap();
-        let codes = seeds("timestamp-answer")
+        let codes = waystation_seeds::of("timestamp-answer")
             .iter()
             .map(|seed| asked.accept(seed).unwrap_err().code())
             .collect::<Vec<_>>();

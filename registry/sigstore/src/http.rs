@@ -14,7 +14,7 @@ use hyper_util::rt::TokioExecutor;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::timeout;
 use url::{Host, Url};
-use waystation_egress::Roots;
+use waystation_egress::{Roots, causes};
 
 use crate::error::ServiceError;
 
@@ -153,16 +153,4 @@ impl Http {
             _ => Err(bad("it is without TLS")),
         }
     }
-}
-
-/// An error with what is behind it.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

@@ -21,25 +21,19 @@ pub fn revocations(data: &[u8]) {
 mod tests {
     use super::*;
 
-    fn seeds(target: &str) -> Vec<Vec<u8>> {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(target);
-        let entries = std::fs::read_dir(folder).unwrap();
-        entries.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect()
-    }
-
     /// Seeds, and inputs on which something was found before.
     #[test]
     fn seeds_of_fuzzing_hold() {
-        for (target, check) in [("trust-policy", policy as fn(&[u8])), ("revocations", revocations)] {
-            seeds(target).iter().for_each(|seed| check(seed));
-        }
+        waystation_seeds::hold(&[("trust-policy", policy), ("revocations", revocations)]);
     }
 
     /// A seed that is refused at once leads nowhere.
     #[test]
     fn a_seed_of_each_target_is_accepted() {
         let text = |seed: &Vec<u8>| String::from_utf8(seed.clone()).unwrap();
-        assert!(seeds("trust-policy").iter().any(|seed| TrustPolicy::parse(&text(seed)).is_ok()));
-        assert!(seeds("revocations").iter().any(|seed| crate::revocation::fuzz(seed)));
+        assert!(
+            waystation_seeds::of("trust-policy").iter().any(|seed| TrustPolicy::parse(&text(seed)).is_ok())
+        );
+        assert!(waystation_seeds::of("revocations").iter().any(|seed| crate::revocation::fuzz(seed)));
     }
 }

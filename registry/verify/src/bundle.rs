@@ -89,7 +89,10 @@ pub(crate) enum Signer {
     /// A certificate, DER.
     Certificate(Vec<u8>),
     /// A key that the bundle does not hold. Its hint is no proof of anything and selects nothing.
-    Key,
+    Key {
+        /// What the bundle calls it, for messages.
+        hint: Option<String>,
+    },
 }
 
 /// What was signed.
@@ -225,8 +228,8 @@ fn signer(material: &Object<'_>, version: Version) -> Result<Signer, Refusal> {
                 .ok_or_else(|| Code::NoCertificate.because("the certificate chain is empty"))
         }
         (None, None, Some(key)) => {
-            key.optional_text("hint")?;
-            Ok(Signer::Key)
+            let hint = key.optional_text("hint")?.map(Into::into);
+            Ok(Signer::Key { hint })
         }
         (None, None, None) => {
             Err(Code::NoCertificate.because("the bundle has neither a certificate nor a key"))

@@ -1,6 +1,9 @@
 //! Who may have made the signature of a bundle: its certificate, or a key of the rule. The bundle's hint selects
 //! none.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::bundle::{self, Bundle};
 use crate::certificate::Leaf;
 use crate::entry::Verifier;
@@ -81,12 +84,17 @@ pub(crate) fn candidates<'a>(
     match &bundle.signer {
         bundle::Signer::Certificate(der) => {
             if !signers.iter().any(|signer| matches!(signer.who, Who::Certificate(_))) {
-                return Err(Code::CertificateRequired
-                    .because("the bundle is signed with a certificate; the rule names only keys"));
+                // Who it is is said by a certificate that nobody looked at yet, to a person who wants to know.
+                let of =
+                    Leaf::parse(der).map(|leaf| format!(" of {}", leaf.identity.value)).unwrap_or_default();
+                let wanted = wanted(signers);
+                return Err(Code::CertificateRequired.because(format!(
+                    "the bundle is signed with a certificate{of}; the rule names only keys: {wanted}"
+                )));
             }
             Ok(vec![Candidate::Certificate { der, leaf: Leaf::parse(der)? }])
         }
-        bundle::Signer::Key => {
+        bundle::Signer::Key { hint } => {
             let mut keys: Vec<&PublicKey> = signers
                 .iter()
                 .filter_map(|signer| match &signer.who {
@@ -98,10 +106,60 @@ pub(crate) fn candidates<'a>(
             keys.dedup();
             match keys.is_empty() {
                 true => {
-                    Err(Code::KeyRequired.because("the bundle is signed with a key; the rule names none"))
+                    let claimed = claimed(hint.as_deref()).map(|key| format!(", {key} by its own account"));
+                    Err(Code::KeyRequired.because(format!(
+                        "the bundle is signed with a key{}; the rule names none: {}",
+                        claimed.unwrap_or_default(),
+                        wanted(signers)
+                    )))
                 }
                 false => Ok(keys.into_iter().map(|key| Candidate::Key { key }).collect()),
             }
         }
     }
+}
+
+/// The refusal of a signature that none of the rule's keys made, with what the rule wanted and what the bundle says.
+pub(crate) fn told(bundle: &Bundle, signers: &[Signer], refusal: Refusal) -> Refusal {
+    let bundle::Signer::Key { hint } = &bundle.signer else { return refusal };
+    let (wanted, claimed) = (wanted(signers), claimed(hint.as_deref()));
+    let foreign = claimed.as_ref().is_some_and(|claimed| !wanted.contains(claimed));
+    match refusal.code() {
+        Code::SignatureInvalid => {}
+        // What a log has of another key's signature.
+        Code::EntryMismatch if foreign => {}
+        _ => return refusal,
+    }
+    let detail = match claimed {
+        Some(claimed) if wanted.contains(&claimed) => format!(
+            "the bundle says that the key {claimed} made the signature, and it did not sign this; the rule names {wanted}"
+        ),
+        Some(claimed) => {
+            format!(
+                "the key {claimed} made the signature, by the bundle's own account; the rule names {wanted}"
+            )
+        }
+        None => format!("none of the rule's keys made the signature; it names {wanted}"),
+    };
+    refusal.code().because(detail)
+}
+
+/// The fingerprint that the hint of a key is, where it is one: in base64, as many clients write it.
+fn claimed(hint: Option<&str>) -> Option<String> {
+    let digest: [u8; 32] = STANDARD.decode(hint?).ok()?.try_into().ok()?;
+    Some(format!("sha256:{}", hex::encode(digest)))
+}
+
+/// The signers of a rule, as many as a person reads.
+fn wanted(signers: &[Signer]) -> String {
+    const MOST: usize = 5;
+    let one = |signer: &Signer| match &signer.who {
+        Who::Key { key, .. } => format!("{} (key {})", signer.name, key.fingerprint()),
+        Who::Certificate(rule) => format!("{} ({})", signer.name, rule.wanted()),
+    };
+    let mut list: Vec<String> = signers.iter().take(MOST).map(one).collect();
+    if signers.len() > MOST {
+        list.push(format!("{} more", signers.len() - MOST));
+    }
+    list.join(", ")
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::bundle::{self, Bundle, Content, Entry, Kind, Version};
-use crate::candidate::{Candidate, candidates};
+use crate::candidate::{Candidate, candidates, told};
 use crate::domain::Domain;
 use crate::engine::{self, Authority, Required};
 use crate::entry::{self, Verifier};
@@ -162,7 +162,7 @@ impl Run {
         match refused {
             Some((_, refusal, steps, at)) => {
                 (self.steps, self.at) = (steps, at);
-                Err(refusal)
+                Err(told(&bundle, demand.signers, refusal))
             }
             None => Err(Code::KeyRequired.because("the rule names no key")),
         }

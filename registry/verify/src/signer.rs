@@ -118,14 +118,19 @@ impl CertificateRule {
         self
     }
 
+    /// Whom it names, for messages.
+    pub(crate) fn wanted(&self) -> String {
+        let all =
+            |patterns: &Vec<Pattern>| patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        self.identity.as_ref().map_or_else(|| "anybody with a certificate".to_owned(), all)
+    }
+
     pub(crate) fn admits(&self, leaf: &Leaf) -> Result<(), Refusal> {
         let identity = &leaf.identity.value;
         if let Some(wanted) = &self.identity
             && !pattern::any(wanted, identity)
         {
-            let wanted: Vec<_> = wanted.iter().map(ToString::to_string).collect();
-            let detail =
-                format!("the certificate is that of {identity}; the rule names {}", wanted.join(", "));
+            let detail = format!("the certificate is that of {identity}; the rule names {}", self.wanted());
             return Err(Code::IdentityMismatch.because(detail));
         }
         let issuer = leaf.issuer.as_deref();
@@ -135,8 +140,12 @@ impl CertificateRule {
             Issuer::Any => true,
         };
         if !same {
+            let wanted = match &self.issuer {
+                Issuer::Is(wanted) => wanted,
+                Issuer::None | Issuer::Any => "none",
+            };
             let detail = format!(
-                "the certificate's issuer is {}, which the rule does not name",
+                "the certificate's issuer is {}, and the rule names {wanted}",
                 issuer.unwrap_or("not there")
             );
             return Err(Code::IssuerMismatch.because(detail));

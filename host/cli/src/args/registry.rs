@@ -1,12 +1,12 @@
 //! `waystation registry`, and how a command reads an index.
 
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::RegistryAccess;
+use super::sign::SignWith;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Registry {
@@ -97,7 +97,7 @@ pub(crate) enum IndexCommand {
         #[command(flatten)]
         roles: Roles,
         #[command(flatten)]
-        sign: SignWith,
+        sign: SignFor,
     },
     /// List plugins
     Add {
@@ -115,7 +115,7 @@ pub(crate) enum IndexCommand {
         #[command(flatten)]
         registry: RegistryAccess,
         #[command(flatten)]
-        sign: SignWith,
+        sign: SignFor,
     },
     /// Say that nobody should take a version any more, or that it is good again
     Yank {
@@ -130,7 +130,7 @@ pub(crate) enum IndexCommand {
         #[arg(long, conflicts_with = "why")]
         undo: bool,
         #[command(flatten)]
-        sign: SignWith,
+        sign: SignFor,
     },
     /// Take a version off the list
     Remove {
@@ -139,7 +139,7 @@ pub(crate) enum IndexCommand {
         /// Which, NAME@VERSION
         plugin: String,
         #[command(flatten)]
-        sign: SignWith,
+        sign: SignFor,
     },
     /// Let others sign for a namespace, or take it back
     Delegate {
@@ -157,7 +157,7 @@ pub(crate) enum IndexCommand {
         #[arg(long, conflicts_with = "holder")]
         take_back: bool,
         #[command(flatten)]
-        sign: SignWith,
+        sign: SignFor,
     },
     /// Change the keys of the root, of the list of plugins, or of what is renewed
     Rotate {
@@ -166,7 +166,7 @@ pub(crate) enum IndexCommand {
         #[command(flatten)]
         roles: Roles,
         #[command(flatten)]
-        sign: SignWith,
+        sign: SignFor,
     },
     /// Sign the root, the list of plugins or that of a namespace anew, before it ends
     Renew {
@@ -175,21 +175,21 @@ pub(crate) enum IndexCommand {
         /// `root`, `targets`, or a namespace with keys of its own
         role: String,
         #[command(flatten)]
-        sign: SignWith,
+        sign: SignFor,
     },
     /// Add signatures to what waits for them
     Sign {
         /// The folder
         dir: PathBuf,
         #[command(flatten)]
-        sign: SignWith,
+        sign: SignFor,
     },
     /// Say that what is published is the newest, for another while; publish what waits for that alone
     Refresh {
         /// The folder
         dir: PathBuf,
         #[command(flatten)]
-        sign: SignWith,
+        sign: SignFor,
     },
     /// Show what waits for signatures, and what would change
     Pending {
@@ -234,21 +234,11 @@ pub(crate) struct Roles {
     pub(crate) online_key: Vec<PathBuf>,
 }
 
-/// Keys to sign with, and for how long.
+/// Who signs an index, and for how long.
 #[derive(Debug, Args)]
-pub(crate) struct SignWith {
-    /// A private key, PEM; may be repeated. Each signs for what it has a say in
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Vec<PathBuf>,
-    /// The file that holds the passphrase of encrypted keys
-    #[arg(long, value_name = "FILE")]
-    pub(crate) passphrase_file: Option<PathBuf>,
-    /// A program that signs: a message on its standard input, a signature on its standard output
-    #[arg(long, requires = "command_key", value_name = "PROGRAM")]
-    pub(crate) sign_command: Option<OsString>,
-    /// The public key of that program, PEM
-    #[arg(long, requires = "sign_command", value_name = "FILE")]
-    pub(crate) command_key: Option<PathBuf>,
+pub(crate) struct SignFor {
+    #[command(flatten)]
+    pub(crate) with: SignWith,
     /// For how long the root and lists of plugins count
     #[arg(long, default_value_t = 365, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub(crate) days: u16,

@@ -57,20 +57,27 @@ pub(crate) struct NewPassphrase {
     pub(crate) no_passphrase: bool,
 }
 
-/// Who signs, and who tells when.
+/// Who signs: keys in files, and what a program keeps.
 #[derive(Debug, Args)]
 pub(crate) struct SignWith {
-    /// The private key, PEM
+    /// A private key, PEM; may be repeated for an index, where each signs for what it has a say in
     #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
+    pub(crate) key: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) passphrase: Passphrase,
     /// The public key of what --command keeps, PEM
-    #[arg(long, value_name = "FILE", conflicts_with = "key", requires = "command")]
+    #[arg(long, value_name = "FILE", requires = "command")]
     pub(crate) public_key: Option<PathBuf>,
     /// A program with its arguments, as the last option: it reads what is to be signed, and writes the signature
-    #[arg(long, num_args = 1.., allow_hyphen_values = true, value_name = "PROGRAM", requires = "public_key", conflicts_with = "key")]
+    #[arg(long, num_args = 1.., allow_hyphen_values = true, value_name = "PROGRAM", requires = "public_key")]
     pub(crate) command: Vec<OsString>,
+}
+
+/// Who signs, and who tells when.
+#[derive(Debug, Args)]
+pub(crate) struct SignAt {
+    #[command(flatten)]
+    pub(crate) with: SignWith,
     #[command(flatten)]
     pub(crate) time: Time,
 }
@@ -113,7 +120,7 @@ pub(crate) struct SignBy {
     #[arg(long, value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) with: SignWith,
+    pub(crate) with: SignAt,
     #[command(flatten)]
     pub(crate) keyless: Keyless,
 }
@@ -260,7 +267,7 @@ pub(crate) struct Renew {
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) number: u64,
     #[command(flatten)]
-    pub(crate) with: SignWith,
+    pub(crate) with: SignAt,
 }
 
 #[cfg(test)]

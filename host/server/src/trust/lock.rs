@@ -3,7 +3,7 @@
 //! It is made for people who review it: every request and every signer is a line of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -151,17 +151,8 @@ impl Lock {
     /// See [`LockError`].
     pub fn write(&self, path: &Path) -> Result<(), LockError> {
         let text = self.to_toml().map_err(|why| LockError::Malformed { path: path.to_owned(), why })?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let written =
-            tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).and_then(|mut file| {
-                file.write_all(text.as_bytes())?;
-                // For a person and for the host, who may be two users.
-                let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-                file.as_file().set_permissions(readable)?;
-                file.as_file().sync_all()?;
-                file.persist(path).map_err(|e| e.error)?;
-                Ok(())
-            });
+        // For a person and for the host, who may be two users.
+        let written = waystation_files::replace(path, text.as_bytes(), waystation_files::Access::Public);
         written.map_err(|e| LockError::Io { path: path.to_owned(), why: e.to_string() })
     }
 }

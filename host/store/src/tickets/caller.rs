@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use waystation_core::audit::Deed;
 use waystation_core::name::TenantName;
+use waystation_core::ticket::Refusal;
 
 use super::Outcome;
 use crate::changes::Work;
@@ -33,7 +34,7 @@ impl Caller {
         target: impl Into<String>,
         outcome: &Outcome<T>,
     ) {
-        let outcome = outcome.as_ref().map_or_else(|refusal| refusal.code(), |_| "ok");
+        let outcome = outcome.as_ref().map_or_else(Refusal::code, |_| "ok");
         work.record(
             &self.tenant,
             Deed {

@@ -144,6 +144,9 @@ async fn facts(
     })
 }
 
+/// A session's state, time, reason, scope, instance, source, target and last activity.
+type Standing = (String, i64, Option<String>, String, String, String, String, i64);
+
 /// A session of which a party says something.
 struct Said {
     caller: Caller,
@@ -169,18 +172,17 @@ impl Change for Said {
     async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
         let Self { caller, party, id, limits, state } = self;
         let (tenant, now) = (caller.tenant.as_str(), caller.now);
-        let found: Option<(String, i64, Option<String>, String, String, String, String, i64)> =
-            sqlx::query_as(
-                "SELECT x.state, x.at, x.reason, x.scope, x.instance_id, x.source, x.target, x.last_activity
+        let found: Option<Standing> = sqlx::query_as(
+            "SELECT x.state, x.at, x.reason, x.scope, x.instance_id, x.source, x.target, x.last_activity
              FROM sessions x JOIN agents s ON s.id = x.source JOIN agents t ON t.id = x.target
              WHERE x.id = $1 AND x.tenant = $2 AND (t.label = $3 OR (s.label = $3 AND $4 = 1))",
-            )
-            .bind(id.to_string())
-            .bind(tenant)
-            .bind(party.label())
-            .bind(i64::from(state.is_some()))
-            .fetch_optional(work.db())
-            .await?;
+        )
+        .bind(id.to_string())
+        .bind(tenant)
+        .bind(party.label())
+        .bind(i64::from(state.is_some()))
+        .fetch_optional(work.db())
+        .await?;
         let Some((was, at, reason, scope, instance, source, target, last_activity)) = found else {
             return Ok(Err(Refusal::NoSession));
         };

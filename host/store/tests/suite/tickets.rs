@@ -302,12 +302,12 @@ pub(crate) async fn what_a_session_stands_on_ends_it_at_once(db: Db) {
         }),
         (EndReason::CapabilityRemoved, |p| {
             Box::pin(async {
-                p.store.set_capabilities(host(2), name("source"), caps(&[VIEW])).await.unwrap().unwrap()
+                p.store.set_capabilities(host(2), name("source"), caps(&[VIEW])).await.unwrap().unwrap();
             })
         }),
         (EndReason::CapabilityRemoved, |p| {
             Box::pin(async {
-                p.store.set_capabilities(host(2), name("target"), caps(&[])).await.unwrap().unwrap()
+                p.store.set_capabilities(host(2), name("target"), caps(&[])).await.unwrap().unwrap();
             })
         }),
         (EndReason::AssignmentRemoved, |p| {
@@ -325,7 +325,7 @@ pub(crate) async fn what_a_session_stands_on_ends_it_at_once(db: Db) {
         }),
         (EndReason::ScopeRemoved, |p| {
             Box::pin(async {
-                p.store.remove_scope(host(2), "shell".parse().unwrap()).await.unwrap().unwrap()
+                p.store.remove_scope(host(2), "shell".parse().unwrap()).await.unwrap().unwrap();
             })
         }),
     ];

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
+use waystation_bundle::ContentDigest;
 
 use super::Which;
 use super::place::Copy;
@@ -13,7 +14,7 @@ use crate::names;
 use crate::source::Folder;
 
 /// What a mirror has after a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Mirrored {
     /// Versions of plugins that were wanted, and are there.
     pub plugins: usize,
@@ -21,11 +22,28 @@ pub struct Mirrored {
     pub fetched: usize,
     /// Bytes of these.
     pub bytes: u64,
+    /// Those that were wanted and are nowhere to be had. The copy lists them as the index does, and lacks them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Absent>,
+}
+
+/// A version of a plugin that an index lists and nobody has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Absent {
+    /// The plugin.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its digest.
+    pub digest: ContentDigest,
+    /// What each place said that was asked.
+    pub why: String,
 }
 
 impl Index {
     /// Makes a folder a copy of the index, or brings it up to date. What is there and undamaged is not fetched again;
-    /// nothing older takes the place of what is there; nothing is removed.
+    /// nothing older takes the place of what is there; nothing is removed. A plugin that no place has holds up no other: it
+    /// is told in what comes back.
     ///
     /// # Errors
     /// As for reading and fetching. Readers of the copy see its old state until all of the new is there.
@@ -36,14 +54,21 @@ impl Index {
         let (material, catalog) = &newest;
         let mut done = Mirrored::default();
         for entry in which.pick(catalog)? {
-            done.plugins += 1;
-            match copy.bundle(entry) {
-                Some(package) => copy.put_manifest(entry, &package)?,
-                None => {
-                    let package = self.fetch(entry, None).await?;
+            if let Some(package) = copy.bundle(entry) {
+                copy.put_manifest(entry, &package)?;
+                done.plugins += 1;
+                continue;
+            }
+            match self.fetch(entry, None).await {
+                Ok(package) => {
                     done.bytes += copy.put_bundle(entry, &package)?;
+                    done.plugins += 1;
                     done.fetched += 1;
                 }
+                Err(IndexError::NoBundle { name, version, digest, why }) => {
+                    done.missing.push(Absent { name, version, digest, why });
+                }
+                Err(e) => return Err(e),
             }
         }
         copy.put_metadata(material, catalog)?;
@@ -52,6 +77,6 @@ impl Index {
 }
 
 /// Whether a folder has this plugin at all.
-pub(super) fn has(folder: &Folder, digest: waystation_bundle::ContentDigest) -> bool {
+pub(super) fn has(folder: &Folder, digest: ContentDigest) -> bool {
     folder.0.join(names::bundle(digest)).is_file()
 }

@@ -11,7 +11,7 @@ use semver::VersionReq;
 
 pub use carry::{Imported, Included, import};
 pub use check::{Found, Place, Report, check};
-pub use mirror::Mirrored;
+pub use mirror::{Absent, Mirrored};
 
 use crate::catalog::Catalog;
 use crate::entry::Entry;

@@ -56,6 +56,17 @@ async fn a_mirror_is_an_index_and_fetches_only_what_it_lacks() {
     std::fs::write(&file, plugins[1].to_tar(&LIMITS.bundle).unwrap()).unwrap();
     assert_eq!(places(&lab, &to).await[0].1, Place::Damaged);
     assert_eq!(index.mirror(&to, &Which::All, &clock()).await.unwrap().fetched, 1);
+    // What is nowhere is told, and the others come nevertheless.
+    let mut poorer = lab.served();
+    poorer.0.remove(&names::bundle(plugins[0].digest())).unwrap();
+    let partial = lab.folder.path().join("partial");
+    let done = open(&lab, &poorer).mirror(&partial, &Which::All, &clock()).await.unwrap();
+    assert_eq!((done.plugins, done.fetched, done.missing.len()), (2, 2, 1));
+    assert_eq!((done.missing[0].name.as_str(), done.missing[0].digest), ("acme/tool", plugins[0].digest()));
+    assert_eq!(places(&lab, &partial).await[0].1, Place::Missing);
+    // As soon as somebody has it, it comes.
+    let done = index.mirror(&partial, &Which::All, &clock()).await.unwrap();
+    assert_eq!((done.plugins, done.fetched, done.missing), (3, 1, Vec::new()));
     // Another mirror can be made of it, which is the same.
     let copy = Index::open(vec![Arc::new(Folder(to.clone()))], lab.pinned(), None, &LIMITS).unwrap();
     let second = lab.folder.path().join("second");

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use waystation_verify::{CertificateRule, Code, Domain, Issuer, Pattern, Subject, Version, Who};
 
-use crate::lab::{self, Make, make, second};
-use crate::{Ask, Attack, by_key, certificate, each_is_refused, flip, named, public_key};
+use crate::lab::{self, Log, Make, make, second};
+use crate::{Ask, Attack, by_key, certificate, each_is_refused, flip, named, public_key, stamped};
 
 #[test]
 fn what_is_signed_as_it_should_be_is_accepted() {
@@ -192,8 +192,8 @@ fn a_changed_signature_is_refused() {
     ];
     each_is_refused(&Ask::default(), &[make(&Make::default()), make(&second())], attacks);
     // With nothing but a timestamp, that is what holds it.
-    let stamped = Ask::within(crate::stamped());
-    let mut bundle = make(&Make { log: lab::Log::None, tsa: vec![1], ..Make::default() });
+    let stamped = Ask::within(stamped());
+    let mut bundle = make(&Make { log: Log::None, tsa: vec![1], ..Make::default() });
     assert_eq!(stamped.code(&bundle), None);
     malleate(&mut bundle["messageSignature"]["signature"]);
     assert_eq!(stamped.code(&bundle), Some(Code::TimestampInvalid));
@@ -286,6 +286,48 @@ fn claims_of_the_build_must_hold() {
         assert_eq!(code(with(20, trigger), certificate()), Some(Code::ForkTrigger));
         assert_eq!(code(with(20, trigger), certificate().with_pull_requests(true)), None);
     }
+}
+
+#[test]
+fn a_person_reads_who_signed_and_who_should_have() {
+    let says = |ask: Ask, bundle: &Value| ask.about(bundle).unwrap_err();
+    let key = |seed| public_key(seed).fingerprint();
+    let hinted = |mut bundle: Value, seed| {
+        bundle["verificationMaterial"]["publicKey"]["hint"] = lab::b64(lab::sha256(&lab::spki(seed))).into();
+        bundle
+    };
+    let other = || Ask { domain: stamped(), ..Ask::of(by_key(51)) };
+    let stamped = make(&Make { key: Some(50), log: Log::None, tsa: vec![1], ..Make::default() });
+    let refusal = says(other(), &hinted(stamped.clone(), 50));
+    let expected = format!(
+        "the key {} made the signature, by the bundle's own account; the rule names expected (key {})",
+        key(50),
+        key(51)
+    );
+    assert_eq!((refusal.code(), refusal.detail()), (Code::SignatureInvalid, expected.as_str()));
+    // What says nothing of it, and what lies.
+    let refusal = says(other(), &stamped);
+    let expected = format!("none of the rule's keys made the signature; it names expected (key {})", key(51));
+    assert_eq!((refusal.code(), refusal.detail()), (Code::SignatureInvalid, expected.as_str()));
+    let refusal = says(other(), &hinted(stamped, 51));
+    assert!(refusal.detail().contains(&format!("says that the key {} made", key(51))), "{refusal}");
+    // In a log, and where another kind of signer is wanted.
+    let logged = hinted(make(&Make { key: Some(50), ..Make::default() }), 50);
+    let refusal = says(Ask::of(by_key(51)), &logged);
+    assert_eq!(refusal.code(), Code::EntryMismatch);
+    assert!(refusal.detail().contains(&key(50)) && refusal.detail().contains(&key(51)), "{refusal}");
+    let refusal = says(Ask::default(), &logged);
+    assert!(refusal.detail().contains(&key(50)) && refusal.detail().contains(lab::IDENTITY), "{refusal}");
+    let refusal = says(Ask::of(by_key(51)), &make(&Make::default()));
+    assert!(refusal.detail().contains(lab::IDENTITY) && refusal.detail().contains(&key(51)), "{refusal}");
+    let elsewhere = CertificateRule::new(
+        vec![Pattern::exact(lab::IDENTITY).unwrap()],
+        Issuer::Is("https://elsewhere.example".to_owned()),
+    );
+    let refusal = says(Ask::of(Who::Certificate(elsewhere)), &make(&Make::default()));
+    let expected =
+        format!("the certificate's issuer is {}, and the rule names https://elsewhere.example", lab::ISSUER);
+    assert_eq!(refusal.detail(), expected);
 }
 
 #[test]

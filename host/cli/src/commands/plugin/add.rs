@@ -8,7 +8,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use waystation_server::config::{Config, MAX_CONFIG, Plugin};
+use waystation_server::config::{Config, MAX_CONFIG, Name, Plugin};
 use waystation_server::plan;
 use waystation_server::trust::Lock;
 
@@ -156,7 +156,7 @@ fn place(args: &PluginAdd, open: &Open) -> Result<Vec<(&'static str, String)>, F
         return Ok(vec![("file", text.to_owned())]);
     }
     let name = args.name.clone().unwrap_or_default();
-    let known: Vec<&str> = open.config.indexes.keys().map(|name| name.as_str()).collect();
+    let known: Vec<&str> = open.config.indexes.keys().map(Name::as_str).collect();
     let failed = |code: &str, message: String| Failure::new(Exit::Config, message).code(code);
     match (&args.index, known.as_slice()) {
         (_, []) => {

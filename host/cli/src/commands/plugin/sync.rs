@@ -146,10 +146,12 @@ pub(super) async fn look(config: &Config, name: &str, plugin: &Plugin) -> Result
     Ok(Seen { bundle, signers: standing.signers(), message: standing.message, dev })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn failed(e: waystation_runtime::LoadError) -> Failure {
     Failure::new(Exit::Failed, e.to_string()).code(e.code())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn unusable(e: waystation_server::trust::LockError) -> Failure {
     Failure::new(Exit::Failed, e.to_string()).code(e.code())
 }

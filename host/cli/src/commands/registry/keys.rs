@@ -3,44 +3,31 @@
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
 use waystation_index::{Holders, Keys, Validity, With};
-use waystation_sign::{Command, Key, PublicKey, SignError, Signer};
+use waystation_sign::{Key, PublicKey, Signer};
 
-use crate::args::{Roles, SignWith};
-use crate::exit::{Exit, Failure};
+use crate::args::{Roles, SignFor};
+use crate::exit::Failure;
+use crate::signing::{self, Asked};
 
 /// All that can sign in one run.
-#[derive(Default)]
-pub(super) struct Ring {
+pub(super) struct Ring<'a> {
     signers: Vec<Box<dyn Signer>>,
-    passphrase: Option<SecretString>,
+    passphrase: Asked<'a>,
 }
 
-impl Ring {
-    pub(super) fn load(with: &SignWith) -> Result<Self, Failure> {
-        let passphrase = with.passphrase_file.as_deref().map(text).transpose()?;
-        let passphrase = passphrase.map(|text| SecretString::from(text.trim_end_matches(['\r', '\n'])));
-        let mut this = Self { signers: Vec::new(), passphrase };
-        for file in &with.key {
-            let key =
-                Key::from_pem(&text(file)?.into(), this.passphrase.as_ref()).map_err(|e| of(file, &e))?;
-            this.signers.push(Box::new(key));
-        }
-        if let (Some(program), Some(file)) = (&with.sign_command, &with.command_key) {
-            let public = PublicKey::from_pem(&text(file)?).map_err(|e| of(file, &e))?;
-            this.signers.push(Box::new(Command::new(program.clone(), Vec::new(), public)));
-        }
-        Ok(this)
+impl<'a> Ring<'a> {
+    pub(super) fn load(sign: &'a SignFor) -> Result<Self, Failure> {
+        let mut passphrase = Asked::new(&sign.with.passphrase);
+        Ok(Self { signers: signing::signers(&sign.with, &mut passphrase)?, passphrase })
     }
 
     /// The public key in a file. A private one signs from now on.
     fn public(&mut self, file: &Path) -> Result<PublicKey, Failure> {
-        let text = text(file)?;
-        if text.contains("-----BEGIN PUBLIC KEY-----") {
-            return PublicKey::from_pem(&text).map_err(|e| of(file, &e));
+        if signing::is_public(file)? {
+            return signing::public_key(file);
         }
-        let key = Key::from_pem(&text.into(), self.passphrase.as_ref()).map_err(|e| of(file, &e))?;
+        let key = self.passphrase.open(file, Key::from_pem)?;
         let public = key.public().clone();
         self.signers.push(Box::new(key));
         Ok(public)
@@ -82,22 +69,9 @@ impl Ring {
 }
 
 /// What a change is made with, now.
-pub(super) fn with<'a>(signers: &'a [&'a dyn Signer], sign: &SignWith) -> With<'a> {
+pub(super) fn with<'a>(signers: &'a [&'a dyn Signer], sign: &SignFor) -> With<'a> {
     let days = |days: u16| SignedDuration::from_hours(24 * i64::from(days));
     let validity =
         Validity { root: days(sign.days), targets: days(sign.days), online: days(sign.online_days) };
     With { signers, now: Timestamp::now(), validity }
-}
-
-fn text(file: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(file)
-        .map_err(|e| Failure::new(Exit::Failed, format!("{}: {e}", file.display())).code("io"))
-}
-
-fn of(file: &Path, e: &SignError) -> Failure {
-    let failure = Failure::new(Exit::Failed, format!("{}: {e}", file.display())).code(e.code());
-    match e {
-        SignError::PassphraseNeeded => failure.hint("give --passphrase-file"),
-        _ => failure,
-    }
 }

@@ -34,15 +34,28 @@ pub(super) async fn mirror(global: &Global, plugins: &[String], to: &Path, from:
     let which = which(plugins, true)?;
     let done = open::index(from)?.mirror(to, &which, &clock(from.late)).await.map_err(refused)?;
     if global.json {
-        return Ok(output::json(&done)?);
+        output::json(&done)?;
+    } else {
+        let (all, new) = (done.plugins, done.fetched);
+        output::line(format!(
+            "{all} plugins in {}, {new} of them new ({})",
+            to.display(),
+            output::bytes(done.bytes)
+        ));
+        for absent in &done.missing {
+            output::line(format!("{} {} is missing: {}", absent.name, absent.version, absent.why));
+        }
     }
-    let (all, new) = (done.plugins, done.fetched);
-    output::line(format!(
-        "{all} plugins in {}, {new} of them new ({})",
-        to.display(),
-        output::bytes(done.bytes)
-    ));
-    Ok(())
+    match done.missing.as_slice() {
+        [] => Ok(()),
+        missing => {
+            let names: Vec<_> = missing.iter().map(|one| format!("{} {}", one.name, one.version)).collect();
+            let message = format!("everything is mirrored but {}, which nobody has", names.join(", "));
+            Err(Failure::new(Exit::Failed, message)
+                .code("index-no-bundle")
+                .hint("ask whoever keeps the index, or have it withdrawn; run this again when it is there"))
+        }
+    }
 }
 
 pub(super) async fn export(

@@ -12,7 +12,7 @@ use waystation_oci::Reference;
 use super::keys::{Ring, with};
 use super::open::LIMITS;
 use super::{refused, usage};
-use crate::args::{Global, IndexCommand, RegistryAccess, SignWith};
+use crate::args::{Global, IndexCommand, RegistryAccess, SignFor};
 use crate::commands::plugin::registry;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output;
@@ -111,7 +111,12 @@ fn publisher(dir: &Path) -> Result<Publisher, Failure> {
     Publisher::open(dir, &LIMITS).map_err(refused)
 }
 
-async fn change(dir: &Path, ring: &Ring, sign: &SignWith, changes: &[Change<'_>]) -> Result<Done, Failure> {
+async fn change(
+    dir: &Path,
+    ring: &Ring<'_>,
+    sign: &SignFor,
+    changes: &[Change<'_>],
+) -> Result<Done, Failure> {
     publisher(dir)?.change(changes, &with(&ring.signers(), sign)).await.map_err(refused)
 }
 
