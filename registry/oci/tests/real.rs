@@ -178,7 +178,10 @@ else:
     };
     oras("pull");
     let file = folder.path().join("p.wasm");
-    assert!(std::fs::read(&file).unwrap() == package.component().content().bytes().unwrap(), "it pulled another component");
+    assert!(
+        std::fs::read(&file).unwrap() == package.component().content().bytes().unwrap(),
+        "it pulled another component"
+    );
     oras("push");
     let pulled = client.pull(&registry.reference(":oras"), None).await.unwrap();
     assert_eq!((pulled.head(), pulled.component()), (package.head(), package.component()));
