@@ -186,6 +186,67 @@ async fn a_host_does_not_start_with_a_certificate_that_cannot_be_used() -> Resul
     Ok(())
 }
 
+#[tokio::test]
+async fn a_revoked_agent_is_refused_on_the_connection_that_it_has_and_on_new_ones() -> Result<()> {
+    let folder = folder("[server.tls]\nenabled = true\n[pki]\nrevoked = \"revoked.txt\"\n")?;
+    let revoked = folder.path().join("revoked.txt");
+    std::fs::write(&revoked, "")?;
+    let (_host, address) = serve(&folder).await?;
+    let token = std::fs::read_to_string(folder.data().join("api-token"))?;
+    let mac = agent(&authority(&folder)?, "agent:mac");
+    let connector = client(&folder.data().join("pki/authorities.pem"), Some(&mac))?;
+    let stream = TcpStream::connect(&address).await?;
+    let mut stream = connector.connect(ServerName::try_from("localhost")?, stream).await?;
+    let request = format!(
+        "GET /api/v1/certificate HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\r\n",
+        token.trim()
+    );
+    let mut again = async || {
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = [0; 4096];
+        let length = stream.read(&mut answer).await?;
+        Ok::<_, anyhow::Error>(String::from_utf8_lossy(&answer[..length]).into_owned())
+    };
+    assert!(again().await?.contains("agent:mac"));
+    let serial = waystation_pki::Certificate::from_der(&mac.der)?.serial().to_string();
+    std::fs::write(&revoked, format!("{} # mac, lost\n", serial.to_uppercase()))?;
+    let refused = until("the revoked agent is refused", async || {
+        let answer = again().await?;
+        Ok((!answer.contains("agent:mac")).then_some(answer))
+    })
+    .await?;
+    assert!(refused.starts_with("HTTP/1.1 403") && refused.contains("certificate-revoked"), "{refused}");
+    assert!(refused.contains("connection: close"), "{refused}");
+    let anew = ask(&connector, &address, token.trim()).await.unwrap_err();
+    assert!(format!("{anew:#}").contains("CertificateRevoked"), "{anew:#}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn authorities_take_turns_and_agents_of_both_get_in() -> Result<()> {
+    let folder = folder("[server.tls]\nenabled = true\n")?;
+    assert_eq!(folder.run(&["pki", "show", "--json"]).await?.code, 6, "there is none before the first start");
+    let (mut host, address) = serve(&folder).await?;
+    let old = agent(&authority(&folder)?, "agent:old");
+    let first = folder.run(&["pki", "show", "--json"]).await?.json()?;
+    // As nothing of it is in the running host, that goes on with the first one.
+    let rotated = folder.run(&["pki", "rotate", "--json"]).await?.json()?;
+    assert_eq!(rotated["authorities"].as_array().map(Vec::len), Some(2));
+    assert_eq!(rotated["authorities"][1]["id"], first["authorities"][0]["id"]);
+    let token = std::fs::read_to_string(folder.data().join("api-token"))?;
+    let roots = folder.data().join("pki/authorities.pem");
+    assert_eq!(ask(&client(&roots, Some(&old))?, &address, token.trim()).await?.0, "200");
+    host.kill().await?;
+    std::fs::remove_file(folder.data().join("address"))?;
+
+    let (_host, address) = serve(&folder).await?;
+    let ran = folder.run(&["plugin", "list"]).await?;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let (_, body, _) = ask(&client(&roots, Some(&old))?, &address, token.trim()).await?;
+    assert_eq!(body["agent"]["name"], "agent:old");
+    Ok(())
+}
+
 /// Whom the host sees, or the code of its refusal.
 async fn seen(host: &Host, headers: &[(&str, &str)]) -> Result<String> {
     let mut request = host.api.request(Method::GET, "/api/v1/certificate");

@@ -10,8 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsAcceptor;
 use waystation_pki::{
-    Authorities, ClientVerifier, Identities, PkiError, ServerCertificate, ServerKey, ServerNames,
-    server_config,
+    Authorities, ClientVerifier, Identities, PkiError, ServerKey, ServerNames, server_config,
 };
 
 use super::files::text;
@@ -31,7 +30,7 @@ enum Source {
     /// Two files, and what they held last.
     Files { certificate: PathBuf, key: PathBuf, held: Mutex<[u8; 32]> },
     /// The host's own authority.
-    Issued { names: ServerNames, current: Mutex<ServerCertificate> },
+    Issued { names: ServerNames, renew_at: Mutex<Timestamp> },
 }
 
 impl Door {
@@ -56,7 +55,7 @@ impl Door {
                 let issued = authorities.issuing().issue_server(&names, now).map_err(setting)?;
                 (
                     ServerKey::issued(&issued).map_err(setting)?,
-                    Source::Issued { names, current: issued.into() },
+                    Source::Issued { names, renew_at: issued.renew_at().into() },
                 )
             }
         };
@@ -83,14 +82,14 @@ impl Door {
                 replaced.map_err(|error| unusable(certificate, error))?;
                 *held.lock() = found;
             }
-            Source::Issued { names, current } => {
-                if !current.lock().is_due(now) {
+            Source::Issued { names, renew_at } => {
+                if now < *renew_at.lock() {
                     return Ok(false);
                 }
                 let failed = |error| StartError::Pki { path: "server.tls".to_owned(), error };
                 let issued = authorities.issuing().issue_server(names, now).map_err(failed)?;
                 self.key.replace_issued(&issued).map_err(failed)?;
-                *current.lock() = issued;
+                *renew_at.lock() = issued.renew_at();
             }
         }
         Ok(true)
