@@ -164,6 +164,12 @@ async fn a_certificate_in_files_is_read_again_when_it_changes() -> Result<()> {
     let shown = async || Ok::<_, anyhow::Error>(ask(&connector, &address, token.trim()).await?.2);
     assert_eq!(shown().await?, first.der().to_vec());
 
+    let ran = folder.run(&["plugin", "list", "--json"]).await?;
+    assert!(
+        ran.code == 4 && ran.stderr.contains("\"code\":\"tls\""),
+        "nobody trusts this certificate: {ran:?}"
+    );
+
     // A certificate without its key is no reason to stop.
     std::fs::write(&pem, second.pem())?;
     let log = || std::fs::read_to_string(folder.path().join("stderr.log")).unwrap();

@@ -100,19 +100,13 @@ impl Client {
     }
 
     fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> Failure {
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-        while let Some(error) = cause {
-            // A connector wraps what TLS said into what the system says, which shows only what it holds.
-            let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-            let tls = held.and_then(|held| held.downcast_ref::<rustls::Error>());
-            if let Some(tls) = tls.or_else(|| error.downcast_ref::<rustls::Error>()) {
-                let message = format!("{} is not the host that was expected: {tls}", self.base);
-                let hint = "name the host with --url as its certificate does, or trust its authority with egress.ca_file";
-                return Failure::new(Exit::Unreachable, message).code("tls").hint(hint);
-            }
-            cause = error.source();
-        }
-        Failure::new(Exit::Unreachable, format!("no host answers at {}", self.base)).hint(START)
+        let Some(error) = refused(error) else {
+            return Failure::new(Exit::Unreachable, format!("no host answers at {}", self.base)).hint(START);
+        };
+        let message = format!("{} is not known to be the host: {error}", self.base);
+        let hint =
+            "name the host with --url as its certificate does, or trust its authority with egress.ca_file";
+        Failure::new(Exit::Unreachable, message).code("tls").hint(hint)
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(
@@ -154,6 +148,18 @@ impl Client {
             }
         }
         Ok(())
+    }
+}
+
+/// What TLS said, however deep it lies.
+fn refused<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    if let Some(error) = error.downcast_ref() {
+        return Some(error);
+    }
+    // An error of the system shows the cause of what it holds, and not that itself.
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(held) => refused(held),
+        None => error.source().and_then(refused),
     }
 }
 
