@@ -9,7 +9,7 @@ use waystation_tests::settings::documents;
 use waystation_tests::{Answer, Folder, Host, Reply, StandIn, until};
 
 /// Every route, with a path that exists on a fresh host where that is possible.
-const ROUTES: [(&str, &str, &str); 26] = [
+const ROUTES: [(&str, &str, &str); 27] = [
     ("GET", "/api/v1/host", "/api/v1/host"),
     ("GET", "/api/v1/items", "/api/v1/items"),
     ("POST", "/api/v1/items", "/api/v1/items"),
@@ -18,6 +18,7 @@ const ROUTES: [(&str, &str, &str); 26] = [
     ("POST", "/api/v1/checks", "/api/v1/checks"),
     ("GET", "/api/v1/plugins", "/api/v1/plugins"),
     ("GET", "/api/v1/plugins/{name}", "/api/v1/plugins/x"),
+    ("GET", "/api/v1/certificate", "/api/v1/certificate"),
     ("GET", "/api/v1/trust", "/api/v1/trust"),
     ("POST", "/api/v1/trust/refresh", "/api/v1/trust/refresh"),
     ("POST", "/api/v1/plugins/{name}/enable", "/api/v1/plugins/x/enable"),

@@ -79,6 +79,9 @@ pub(crate) enum Command {
     /// Whose plugins may run
     #[command(subcommand)]
     Trust(Trust),
+    /// The host's own certificate authority
+    #[command(subcommand)]
+    Pki(Pki),
     /// Keys to sign with
     #[command(subcommand)]
     Key(sign::Key),
@@ -92,6 +95,14 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Pki {
+    /// The authorities of this host; the first one issues
+    Show,
+    /// Make the next authority, which issues from the next start on
+    Rotate,
 }
 
 #[derive(Debug, Args)]

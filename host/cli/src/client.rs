@@ -1,14 +1,23 @@
 //! Talks to a running host.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use futures::StreamExt as _;
-use reqwest::{Method, RequestBuilder, Response};
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
+use waystation_egress::Roots;
 use waystation_server::TOKEN_FILE;
 use waystation_server::config::Config;
+use waystation_server::pki::files::bundle;
 
 use crate::address::{self, Told};
 use crate::args::Global;
@@ -16,7 +25,7 @@ use crate::config;
 use crate::exit::{Exit, Failure};
 
 pub(crate) struct Client {
-    http: reqwest::Client,
+    http: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: Url,
     token: String,
 }
@@ -35,13 +44,21 @@ impl Client {
         };
         let file = global.token_file.clone().unwrap_or_else(|| data.join(TOKEN_FILE));
         let token = token(&file)?;
-        // Over plain HTTP a proxy of the environment would read the token.
-        let http = reqwest::Client::builder();
-        let http = if base.scheme() == "http" { http.no_proxy() } else { http };
-        Ok(Self { http: http.build()?, base, token })
+        // No proxy of the environment: over plain HTTP it would read the token.
+        let tls = tls(config.as_ref(), &base)?;
+        let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(https);
+        Ok(Self { http, base, token })
     }
 
-    fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, Failure> {
+    /// Sends a request and hands over the answer, if it is a good one.
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&serde_json::Value>,
+    ) -> Result<Response<Incoming>, Failure> {
         let mut url = self.base.clone();
         match url.path_segments_mut() {
             // Segments are percent-encoded: names hold slashes.
@@ -52,18 +69,25 @@ impl Client {
                 );
             }
         };
-        Ok(self.http.request(method, url).bearer_auth(&self.token))
-    }
-
-    async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        let response = request.send().await.map_err(|_| {
-            Failure::new(Exit::Unreachable, format!("no host answers at {}", self.base)).hint(START)
-        })?;
-        if response.status().is_success() {
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut request = Request::builder().method(method).uri(url.as_str());
+        request = request.header(AUTHORIZATION, format!("Bearer {}", self.token));
+        let body = match body {
+            None => Bytes::new(),
+            Some(body) => {
+                request = request.header(CONTENT_TYPE, "application/json");
+                serde_json::to_vec(body)?.into()
+            }
+        };
+        let response =
+            self.http.request(request.body(Full::new(body))?).await.map_err(|e| self.unreachable(&e))?;
+        let status = response.status();
+        if status.is_success() {
             return Ok(response);
         }
-        let status = response.status();
-        let problem: Problem = response.json().await.unwrap_or_else(|_| Problem {
+        let problem: Problem = json(response).await.unwrap_or_else(|_| Problem {
             code: "unexpected-answer".into(),
             detail: format!("the host answered {status}"),
         });
@@ -75,16 +99,22 @@ impl Client {
         Err(Failure::new(exit, problem.detail).code(problem.code))
     }
 
+    fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> Failure {
+        let Some(error) = refused(error) else {
+            return Failure::new(Exit::Unreachable, format!("no host answers at {}", self.base)).hint(START);
+        };
+        let message = format!("{} is not known to be the host: {error}", self.base);
+        let hint =
+            "name the host with --url as its certificate does, or trust its authority with egress.ca_file";
+        Failure::new(Exit::Unreachable, message).code("tls").hint(hint)
+    }
+
     pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<T, Failure> {
-        let mut request = self.request(Method::GET, path)?;
-        if !query.is_empty() {
-            request = request.query(query);
-        }
-        Ok(self.send(request).await?.json().await?)
+        json(self.send(Method::GET, path, query, None).await?).await
     }
 
     pub(crate) async fn post<T: DeserializeOwned>(
@@ -92,11 +122,11 @@ impl Client {
         path: &[&str],
         body: &serde_json::Value,
     ) -> Result<T, Failure> {
-        Ok(self.send(self.request(Method::POST, path)?.json(body)).await?.json().await?)
+        json(self.send(Method::POST, path, &[], Some(body)).await?).await
     }
 
     pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
-        self.send(self.request(Method::DELETE, path)?).await.map(drop)
+        self.send(Method::DELETE, path, &[], None).await.map(drop)
     }
 
     /// Sends, and hands over the answer line by line as it comes.
@@ -107,14 +137,10 @@ impl Client {
         body: Option<&serde_json::Value>,
         mut each: impl FnMut(&str) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let mut request = self.request(method, path)?;
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let mut stream = self.send(request).await?.bytes_stream();
+        let mut answer = self.send(method, path, &[], body).await?.into_body();
         let mut rest: Vec<u8> = Vec::new();
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|_| Failure::new(Exit::Unreachable, "the host went away"))?;
+        while let Some(frame) = answer.frame().await {
+            let Ok(chunk) = frame.map_err(|_| went_away())?.into_data() else { continue };
             rest.extend_from_slice(&chunk);
             while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = rest.drain(..=end).collect();
@@ -123,6 +149,52 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// What TLS said, however deep it lies.
+fn refused<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    if let Some(error) = error.downcast_ref() {
+        return Some(error);
+    }
+    // An error of the system shows the cause of what it holds, and not that itself.
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(held) => refused(held),
+        None => error.source().and_then(refused),
+    }
+}
+
+fn went_away() -> Failure {
+    Failure::new(Exit::Unreachable, "the host went away")
+}
+
+/// The whole answer, which is JSON.
+async fn json<T: DeserializeOwned>(answer: Response<Incoming>) -> Result<T, Failure> {
+    let body = answer.into_body().collect().await.map_err(|_| went_away())?.to_bytes();
+    serde_json::from_slice(&body).map_err(|e| {
+        Failure::new(Exit::Failed, format!("the host's answer is not understood: {e}"))
+            .code("unexpected-answer")
+            .hint("host and command may be of different versions")
+    })
+}
+
+/// Whom the host's certificate is held against: its own authority where that issues it, those of the system otherwise.
+fn tls(config: Option<&Config>, base: &Url) -> Result<rustls::ClientConfig, Failure> {
+    let failed = |e: waystation_egress::EgressError| Failure::new(Exit::Failed, e.to_string()).code(e.code());
+    let own = config.filter(|config| config.server.tls.enabled && config.server.tls.certificate.is_none());
+    let roots = match (base.scheme(), own) {
+        ("https", Some(config)) => Roots::only(&bundle(&config.server.data_dir)).map_err(failed)?,
+        ("https", None) => {
+            Roots::load(config.and_then(|config| config.egress.ca_file.as_deref())).map_err(failed)?
+        }
+        // Nothing is spoken over TLS then; and a machine without trust roots speaks plain HTTP all the same.
+        _ => {
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let builder = rustls::ClientConfig::builder_with_provider(provider);
+            let builder = builder.with_safe_default_protocol_versions()?;
+            return Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth());
+        }
+    };
+    roots.client_config().map_err(failed)
 }
 
 /// What to do where no host runs.
@@ -148,8 +220,9 @@ fn base(config: Option<&Config>, data: &Path) -> Result<Url, Failure> {
         }
         Told::Nothing => config.map(|config| config.server.listen.to_string()).unwrap_or_default(),
     };
-    Url::parse(&format!("http://{address}"))
-        .map_err(|e| Failure::new(Exit::Failed, format!("http://{address}: {e}")).code("bad-url"))
+    let scheme = if config.is_some_and(|config| config.server.tls.enabled) { "https" } else { "http" };
+    Url::parse(&format!("{scheme}://{address}"))
+        .map_err(|e| Failure::new(Exit::Failed, format!("{scheme}://{address}: {e}")).code("bad-url"))
 }
 
 fn token(file: &PathBuf) -> Result<String, Failure> {

@@ -92,14 +92,7 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(e: E) -> Self {
         let known: &dyn std::error::Error = &e;
         let failure = Self::new(Exit::Failed, e.to_string());
-        if let Some(e) = known.downcast_ref::<reqwest::Error>() {
-            if e.is_decode() {
-                return failure
-                    .code("unexpected-answer")
-                    .hint("host and command may be of different versions");
-            }
-            Self::new(Exit::Unreachable, format!("the host broke off its answer: {e}"))
-        } else if let Some(e) = known.downcast_ref::<StoreError>() {
+        if let Some(e) = known.downcast_ref::<StoreError>() {
             failure.code(e.code())
         } else if known.is::<std::io::Error>() {
             failure.code("io")

@@ -84,6 +84,7 @@ async fn run(cli: &Cli) -> exit::Outcome {
         Command::Config(config) => commands::config::run(global, config).await,
         Command::Verify(verify) => commands::verify::run(global, verify),
         Command::Trust(trust) => commands::trust::run(global, trust).await,
+        Command::Pki(pki) => commands::pki::run(global, pki),
         Command::Key(key) => commands::key::run(global, key),
         Command::Registry(registry) => commands::registry::run(global, registry).await,
         Command::Doctor => commands::doctor::run(global).await,

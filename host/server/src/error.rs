@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use waystation_egress::EgressError;
+use waystation_pki::PkiError;
 use waystation_runtime::RuntimeError;
 use waystation_store::StoreError;
 
@@ -31,6 +32,22 @@ pub enum StartError {
     /// Trust roots cannot be read.
     #[error(transparent)]
     Egress(#[from] EgressError),
+    /// A certificate, key or list of the host's own cannot be used.
+    #[error("cannot use {path}: {error}")]
+    Pki {
+        /// The file or folder, or the setting.
+        path: String,
+        /// Why not.
+        error: PkiError,
+    },
+    /// A certificate or key cannot be read or written.
+    #[error("cannot read or write {path}: {message}")]
+    PkiFile {
+        /// The file or folder.
+        path: String,
+        /// What the system said.
+        message: String,
+    },
     /// The address is not to be had.
     #[error("cannot listen on {address}: {message}; set another `server.listen`")]
     Listen {
@@ -50,6 +67,8 @@ impl StartError {
             Self::Secret(_) => "secret-missing",
             Self::Runtime(e) => e.code(),
             Self::Egress(e) => e.code(),
+            Self::Pki { error, .. } => error.code(),
+            Self::PkiFile { .. } => "pki-file",
             Self::Listen { .. } => "listen",
         }
     }

@@ -19,7 +19,6 @@ use waystation_runtime::breaker::BreakerConfig;
 use waystation_runtime::{EngineConfig, LoadError, Runtime, Services, Transition};
 use waystation_store::{PluginRecord, Store, StoreError};
 
-use crate::api;
 use crate::background::Background;
 use crate::checker::Checker;
 use crate::config::{Config, Environment};
@@ -31,6 +30,7 @@ use crate::history;
 use crate::identity::Identity;
 use crate::kv::DatabaseKv;
 use crate::listener::{self, Bounds};
+use crate::pki::{self, Pki};
 use crate::plugins::{Loading, Plugins};
 use crate::quarantine;
 use crate::routing;
@@ -52,6 +52,7 @@ struct Inner {
     watched: tokio::sync::Mutex<Watched>,
     checker: Checker,
     token: ApiToken,
+    pki: Pki,
     identity: Identity,
     wake: Arc<Notify>,
     started: Timestamp,
@@ -79,6 +80,7 @@ impl Host {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(unusable)?;
         let token = ApiToken::open(data).map_err(unusable)?;
         let identity = Identity::open(data).map_err(unusable)?;
+        let pki = Pki::open(&config, Timestamp::now())?;
         let store = Store::open(&config.database_url()?.0.expose().parse()?, identity.id).await?;
 
         let roots = Roots::load(config.egress.ca_file.as_deref())?;
@@ -130,6 +132,7 @@ impl Host {
             watched,
             checker,
             token,
+            pki,
             identity,
             wake,
             started,
@@ -168,7 +171,10 @@ impl Host {
             connections: config.server.max_connections as usize,
         };
         work.spawn(trust_watch::run(self.clone(), config.trust.recheck.duration(), stop.clone()));
-        work.spawn(listener::serve(listener, api::router(self.clone()), bounds, stop.clone()));
+        if self.pki().authorities().is_some() {
+            work.spawn(pki::watch(self.clone(), stop.clone()));
+        }
+        work.spawn(listener::serve(listener, self.clone(), bounds, stop.clone()));
         tracing::info!(%address, "host serves");
         Ok(address)
     }
@@ -213,6 +219,11 @@ impl Host {
     /// The token of the API.
     pub fn token(&self) -> &ApiToken {
         &self.inner.token
+    }
+
+    /// Who connects, by certificate.
+    pub fn pki(&self) -> &Pki {
+        &self.inner.pki
     }
 
     /// Ends when the host was told to stop.

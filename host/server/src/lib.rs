@@ -20,6 +20,7 @@ mod identity;
 mod kv;
 mod listener;
 mod message;
+pub mod pki;
 pub mod plan;
 pub mod plugins;
 mod quarantine;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use http::Method;
 use indicatif::{ProgressBar, ProgressStyle};
-use reqwest::Method;
 use serde_json::json;
 use waystation_server::api::checks::CheckLine;
 use waystation_server::api::views::ItemView;

@@ -1,6 +1,6 @@
 //! `waystation events`
 
-use reqwest::Method;
+use http::Method;
 use serde::Deserialize;
 use waystation_server::api::views::EventView;
 

@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod item;
 pub(crate) mod key;
+pub(crate) mod pki;
 pub(crate) mod plugin;
 pub(crate) mod registry;
 pub(crate) mod serve;

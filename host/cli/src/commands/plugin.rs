@@ -14,7 +14,7 @@ mod sign;
 mod supply;
 pub(crate) mod sync;
 
-use reqwest::Method;
+use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 use waystation_server::api::views::{LimitUnit, LimitView, LineView, PluginView};

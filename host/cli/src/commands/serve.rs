@@ -58,14 +58,15 @@ pub(crate) async fn serve(global: &Global, host: &Host) -> Outcome {
 }
 
 fn announce(global: &Global, host: &Host, address: &str, data: &Path) -> Outcome {
+    let scheme = if host.pki().speaks_tls() { "https" } else { "http" };
     if global.json {
         let about = serde_json::json!({
-            "url": format!("http://{address}"),
+            "url": format!("{scheme}://{address}"),
             "token_file": data.join(waystation_server::TOKEN_FILE),
         });
         return Ok(output::json(&about)?);
     }
-    output::note(format!("Waystation serves at http://{address}/api/v1"));
+    output::note(format!("Waystation serves at {scheme}://{address}/api/v1"));
     // A person at a terminal gets the token. What is no terminal is a log, and a log is no place for a secret.
     if std::io::stderr().is_terminal() {
         output::note(format!("Token (keep it secret): {}", host.token().reveal()));

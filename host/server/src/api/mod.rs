@@ -1,6 +1,7 @@
 //! The HTTP API, version 1. Everything but the health probes needs the token.
 
 mod auth;
+pub mod certificate;
 pub mod channels;
 pub mod checks;
 #[expect(unused_qualifications, reason = "generated from the paths")]
@@ -15,7 +16,7 @@ mod metrics;
 mod openapi;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod plugins;
-mod problem;
+pub(crate) mod problem;
 pub mod trust;
 pub mod views;
 
@@ -33,6 +34,7 @@ use tower_http::trace::TraceLayer;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::host::Host;
+use crate::pki;
 use crate::traceparent;
 use problem::Problem;
 
@@ -50,6 +52,7 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/items", get(items::list).post(items::add))
         .route("/items/{name}", get(items::show).delete(items::remove))
         .route("/checks", post(checks::check))
+        .route("/certificate", get(certificate::show))
         .route("/trust", get(trust::show))
         .route("/trust/refresh", post(trust::refresh))
         .route("/plugins", get(plugins::list))
@@ -77,6 +80,7 @@ pub(crate) fn router(host: Host) -> Router {
         .layer(middleware::from_fn_with_state(host.clone(), auth::require_token))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
+        .layer(middleware::from_fn_with_state(host.clone(), pki::recognise))
         .with_state(host)
         .layer(middleware::from_fn(security_headers))
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::api::{channels, checks, deliveries, events, health, items, metrics, plugins, trust};
+use crate::api::{certificate, channels, checks, deliveries, events, health, items, metrics, plugins, trust};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -12,7 +12,7 @@ use crate::api::{channels, checks, deliveries, events, health, items, metrics, p
     paths(
         plugins::host, items::list, items::add, items::show, items::remove, checks::check, plugins::list,
         plugins::show, plugins::enable, plugins::disable, plugins::logs, plugins::follow, trust::show,
-        trust::refresh, events::list, events::follow, channels::list, channels::test, deliveries::list, deliveries::dead, deliveries::replay,
+        trust::refresh, certificate::show, events::list, events::follow, channels::list, channels::test, deliveries::list, deliveries::dead, deliveries::replay,
         deliveries::replay_all, health::live, health::ready, metrics::metrics, serve,
     ),
     security(("token" = [])),

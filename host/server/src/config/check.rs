@@ -8,6 +8,7 @@ use super::{
     Config,
     limits::PluginLimits,
     nearest::nearest,
+    peers::CertificateHeader,
     plugin::{CredentialUse, GrantMode, Plugin},
     problem::{Code, Problem},
     render::mask,
@@ -20,6 +21,7 @@ use super::{
 pub(super) fn check(config: &Config, tree: &Node, report: &mut Report) {
     let mut check = Check { config, tree, report };
     check.database();
+    check.peers();
     check.backoffs();
     check.limits();
     for (name, plugin) in &config.plugins {
@@ -55,6 +57,35 @@ impl Check<'_> {
         if database.url.is_some() && database.url_file.is_some() {
             let problem = Problem::new(Code::Conflict, "`database.url` and `database.url_file` are both set");
             self.problem(&path, &[], problem.hint("keep one of them"));
+        }
+    }
+
+    fn peers(&mut self) {
+        let (tls, proxy) = (&self.config.server.tls, &self.config.server.proxy);
+        let [certificate, key] = ["certificate", "key"].map(|key| Path::of(&["server", "tls", key]));
+        let (lonely, other) = match (&tls.certificate, &tls.key) {
+            (Some(_), None) => (Some(certificate), key),
+            (None, Some(_)) => (Some(key), certificate),
+            _ => (None, key),
+        };
+        if let Some(lonely) = lonely {
+            let problem = Problem::new(Code::MissingKey, format!("`{lonely}` is set and `{other}` is not"));
+            let hint = format!("add `{other}`, or remove both for a certificate of the host's own authority");
+            self.problem(&lonely, &[other], problem.hint(hint));
+        }
+        let [trusted, header, legacy] = ["trusted", "certificate_header", "legacy_authorities"]
+            .map(|key| Path::of(&["server", "proxy", key]));
+        if proxy.certificate_header.is_some() && proxy.trusted.is_empty() {
+            let problem =
+                Problem::new(Code::MissingKey, format!("`{header}` is set and `{trusted}` is empty"));
+            self.problem(&header, &[trusted], problem.hint("name the proxies that may send it"));
+        }
+        let whole = proxy.certificate_header.is_some_and(CertificateHeader::is_whole);
+        if !proxy.legacy_authorities.is_empty() && !whole {
+            let problem =
+                Problem::new(Code::Conflict, format!("`{legacy}` has no meaning without whole certificates"));
+            let hint = format!("set `{header}` to a header that holds them, or remove it");
+            self.problem(&legacy, &[header], problem.hint(hint));
         }
     }
 

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    peers::{Proxy, Tls},
     secret::DatabaseUrl,
     text::{HttpUrl, LogFilter, Schedule, TimeSpan},
 };
@@ -37,6 +38,10 @@ pub struct Server {
     /// Connections that are open at the same time. Further ones wait.
     #[schemars(range(min = 1, max = 65_536))]
     pub max_connections: u32,
+    /// TLS on `server.listen`, with a certificate of the client where it has one.
+    pub tls: Tls,
+    /// Reverse proxies between clients and the host.
+    pub proxy: Proxy,
 }
 
 impl Default for Server {
@@ -48,6 +53,8 @@ impl Default for Server {
             shutdown_grace: TimeSpan::seconds(30),
             header_timeout: TimeSpan::seconds(10),
             max_connections: 1_024,
+            tls: Tls::default(),
+            proxy: Proxy::default(),
         }
     }
 }
@@ -192,6 +199,8 @@ pub enum LogFormat {
 impl Server {
     pub(super) fn rebase(&mut self, base: &Path) {
         self.data_dir = base.join(&self.data_dir);
+        self.tls.rebase(base);
+        self.proxy.rebase(base);
     }
 }
 

@@ -17,6 +17,7 @@ mod limits;
 mod load;
 mod nearest;
 mod overlay;
+mod peers;
 mod plugin;
 mod problem;
 mod reference;
@@ -44,6 +45,7 @@ pub use host::{Checks, Database, Delivery, Egress, LogFormat, Quarantine, Server
 pub use limits::{LimitOverrides, PluginLimits};
 pub use load::MAX_CONFIG;
 pub use overlay::{DATABASE_URL, PREFIX};
+pub use peers::{CertificateHeader, Pki, Proxy, Tls};
 pub use plugin::{Credential, CredentialUse, GrantMode, Grants, HttpGrant, OnFailure, Plugin, Source};
 pub use problem::{Code, ConfigError, Level, Problem};
 pub use secret::{DatabaseKind, DatabaseUrl, Environment, MAX_SECRET, Secret, SecretSource};
@@ -51,8 +53,8 @@ pub use supply::{Index, Registry};
 pub use target::{Channel, Item};
 pub use text::{
     BundleDigest, ByteSize, CredentialName, HeaderName, HeaderPrefix, HttpUrl, ItemKey, LogFilter, Method,
-    Name, Network, OciReference, Origin, PluginId, Refusal, RegistryName, Schedule, Text, TimeSpan,
-    VariableName, VersionRange,
+    Name, Network, OciReference, Organization, Origin, PluginId, Refusal, RegistryName, Schedule, ServerName,
+    Text, TimeSpan, TrustDomain, VariableName, VersionRange,
 };
 pub use trust::Trust;
 
@@ -64,6 +66,8 @@ pub struct Config {
     pub server: Server,
     /// Where the state is kept: by default in the file `waystation.db` in `server.data_dir`.
     pub database: Database,
+    /// What the host's own authority writes into certificates.
+    pub pki: Pki,
     /// Whose plugins run.
     pub trust: Trust,
     /// What plugins can reach on the network, whatever they are granted.
@@ -223,6 +227,7 @@ impl Config {
     fn rebase(&mut self, base: &Path) {
         self.server.rebase(base);
         self.trust.rebase(base);
+        self.pki.rebase(base);
         self.database.rebase(base);
         self.egress.ca_file = self.egress.ca_file.take().map(|file| base.join(file));
         self.registries.values_mut().for_each(|registry| registry.rebase(base));

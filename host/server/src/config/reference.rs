@@ -10,8 +10,9 @@ use super::{
 };
 
 /// Sections in the order in which a reader meets them; others follow by name.
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 12] = [
     "server",
+    "pki",
     "database",
     "egress",
     "plugins",

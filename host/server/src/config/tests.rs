@@ -314,6 +314,8 @@ fn line() -> impl Strategy<Value = String> {
 fn section() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "[server]\nlisten = \"[::]:1\"\npublic_url = \"https://a.example\"\nshutdown_grace = \"90s\"\nheader_timeout = \"100ms\"\n",
+        "[server.tls]\nenabled = true\nnames = [\"a.example\", \"::1\"]\n[server.proxy]\ntrusted = [\"10.0.0.0/8\"]\ncertificate_header = \"client-cert\"\nlegacy_authorities = [\"old.pem\"]\n",
+        "[pki]\norganization = \"Müller & Söhne\"\ntrust_domain = \"fleet.example\"\nrevoked = \"revoked.txt\"\n",
         "[database]\nurl = \"postgres://u:p%40@h:5/d?sslmode=require\"\n",
         "[egress]\nallow_private_addresses = true\nca_file = \"ca.pem\"\n",
         "[plugin_limits]\nmemory = 16777216\nmax_memory = \"1 GiB\"\nhttp_total = \"1h\"\nkv_total = \"1 TiB\"\n",
@@ -363,7 +365,7 @@ proptest! {
     }
 
     #[test]
-    fn what_loads_reads_back_equal(sections in prop::collection::btree_set(section(), 0..9)) {
+    fn what_loads_reads_back_equal(sections in prop::collection::btree_set(section(), 0..11)) {
         let text: String = sections.into_iter().collect();
         let config = parse(&text).unwrap();
         let again = config.to_toml(Secrets::Reveal).unwrap();

@@ -6,6 +6,7 @@
 
 mod address;
 mod naming;
+mod peers;
 mod quantity;
 
 use std::fmt;
@@ -15,6 +16,7 @@ pub use naming::{
     BundleDigest, CredentialName, HeaderName, HeaderPrefix, ItemKey, LogFilter, Method, Name, OciReference,
     PluginId, RegistryName, Schedule, VariableName, VersionRange,
 };
+pub use peers::{Organization, ServerName, TrustDomain};
 pub use quantity::{ByteSize, TimeSpan};
 
 /// Why a text is not a value of some type.
@@ -88,10 +90,13 @@ pub(super) const FORMATS: &[Format] = &[
     format::<Network>(),
     format::<OciReference>(),
     format::<Origin>(),
+    format::<Organization>(),
     format::<PluginId>(),
     format::<RegistryName>(),
     format::<Schedule>(),
+    format::<ServerName>(),
     format::<TimeSpan>(),
+    format::<TrustDomain>(),
     format::<VariableName>(),
     format::<VersionRange>(),
     format::<super::secret::DatabaseUrl>(),

@@ -10,7 +10,8 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "[server]\nport = 80",
         &["2:1 unknown-key `server.port` is not a known key | valid keys here: `data_dir`, \
-             `header_timeout`, `listen`, `max_connections`, `public_url`, `shutdown_grace`"],
+             `header_timeout`, `listen`, `max_connections`, `proxy`, \
+             `public_url`, `shutdown_grace`, `tls`"],
     ),
     (
         "[server]\nallow_private_addresses = true",
@@ -103,6 +104,27 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "[database]\nurl = \"sqlite:a\"\nurl_file = \"b\"",
         &["3:12 conflict `database.url` and `database.url_file` are both set | keep one of them"],
+    ),
+    (
+        "[server.tls]\nkey = \"k.pem\"",
+        &["2:7 missing-key `server.tls.key` is set and `server.tls.certificate` is not | add \
+             `server.tls.certificate`, or remove both for a certificate of the host's own authority"],
+    ),
+    (
+        "[server.proxy]\ncertificate_header = \"x-ssl-client\"\nlegacy_authorities = [\"a.pem\"]",
+        &[
+            "2:22 missing-key `server.proxy.certificate_header` is set and `server.proxy.trusted` is empty | \
+             name the proxies that may send it",
+            "3:22 conflict `server.proxy.legacy_authorities` has no meaning without whole certificates | set \
+             `server.proxy.certificate_header` to a header that holds them, or remove it",
+        ],
+    ),
+    (
+        "[server.proxy]\ntrusted = [\"0.0.0.0/0\"]",
+        &[
+            "2:12 invalid-value `server.proxy.trusted[0]` must not stand for every address; name the networks \
+             that are needed, not \"0.0.0.0/0\"",
+        ],
     ),
     (
         "[plugins.My_Plugin]\nfile = \"\"",

@@ -59,6 +59,7 @@ macro_rules! word {
         text!($name);
     };
 }
+pub(super) use word;
 
 word!(
     /// What a plugin, channel or credential is called here: 1 to 63 characters, words of `a-z` and `0-9`
