@@ -27,6 +27,7 @@ pub const AUTHORITY_LIFE: SignedDuration = SignedDuration::from_hours(5 * 365 * 
 pub struct AuthorityCertificate {
     pub(crate) certificate: Certificate,
     pub(crate) anchor: TrustAnchor<'static>,
+    id: KeyHash,
 }
 
 /// An authority with its key.
@@ -79,13 +80,13 @@ impl AuthorityCertificate {
         let anchor = webpki::anchor_from_trusted_cert(&certificate.der)
             .map_err(|_| PkiError::Authority { why: "its certificate is no trust anchor" })?
             .to_owned();
-        Ok(Self { certificate, anchor })
+        Ok(Self { id: certificate.key_hash(), certificate, anchor })
     }
 
     /// What it is known by: the hash of its key.
     #[must_use]
-    pub fn id(&self) -> KeyHash {
-        self.certificate.key_hash()
+    pub const fn id(&self) -> KeyHash {
+        self.id
     }
 
     /// As any certificate.

@@ -157,8 +157,10 @@ impl Identities {
             Version::V2 => return Err(PkiError::Malformed { why: "it is of X.509 version 2" }),
             Version::V3 => {}
         }
-        let authorities = self.trust.authorities(now);
-        let anchors: Vec<_> = authorities.iter().map(|a| a.anchor.clone()).collect();
+        // Path building does not look at the time of authorities.
+        let all = self.trust.all();
+        let valid: Vec<_> = all.iter().filter(|authority| authority.valid_at(now).is_ok()).collect();
+        let anchors: Vec<_> = valid.iter().map(|authority| authority.anchor.clone()).collect();
         let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
         let end = EndEntityCert::try_from(&leaf.der).map_err(|e| refused_path(&e))?;
         // Every authority issues to agents directly, so whatever else the peer sent is of no use.
@@ -177,8 +179,8 @@ impl Identities {
             return Err(PkiError::Purpose { why: "its key is not for signatures" });
         }
         let anchor = path.anchor();
-        let issuer = authorities.iter().find(|authority| authority.anchor == *anchor);
-        issuer.map(crate::AuthorityCertificate::id).ok_or(PkiError::UnknownIssuer)
+        let issuer = valid.iter().find(|authority| authority.anchor == *anchor);
+        issuer.map(|authority| authority.id()).ok_or(PkiError::UnknownIssuer)
     }
 
     fn of_checked(&self, leaf: &Certificate, authority: KeyHash) -> Result<ClientIdentity, PkiError> {

@@ -211,6 +211,13 @@ impl Config {
             Ok((_, warning)) => problems.extend(warning),
             Err(problem) => problems.push(*problem),
         }
+        if let Some(key) = &self.server.tls.key {
+            let at = "server.tls.key";
+            match secret::read_secret_file(key) {
+                Ok(secret) => problems.extend(secret.warning.map(|warning| warning.at(at))),
+                Err(problem) => problems.push(problem.at(at)),
+            }
+        }
         for (name, plugin) in &self.plugins {
             for (credential, binding) in &plugin.credentials {
                 let key =

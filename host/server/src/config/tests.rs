@@ -168,14 +168,15 @@ fn the_url_of_the_database_can_be_in_a_file() {
 #[test]
 fn every_secret_that_is_missing_is_told_with_its_key() {
     let text = "[plugins.a]\nfile = \"a\"\ncredentials.t = { from = { env = \"T\" }, use = \"hmac\" }\n\
-                credentials.\"x.y\" = { from = { file = \"/nonexistent/x\" }, use = \"hmac\" }";
+                credentials.\"x.y\" = { from = { file = \"/nonexistent/x\" }, use = \"hmac\" }\n\
+                [server.tls]\ncertificate = \"/nonexistent/c\"\nkey = \"/nonexistent/k\"";
     let config = parse(text).unwrap();
     let keys = |variables: &[(&str, &str)]| -> Vec<String> {
         config.check_secrets(&environment(variables)).into_iter().map(|problem| problem.key).collect()
     };
     let file = "plugins.a.credentials.\"x.y\".from";
-    assert_eq!(keys(&[]), ["plugins.a.credentials.t.from", file]);
-    assert_eq!(keys(&[("T", "s3cret")]), [file]);
+    assert_eq!(keys(&[]), ["server.tls.key", "plugins.a.credentials.t.from", file]);
+    assert_eq!(keys(&[("T", "s3cret")]), ["server.tls.key", file]);
 }
 
 #[test]
