@@ -36,6 +36,18 @@ CREATE TABLE agent_capabilities (
     PRIMARY KEY (agent_id, capability)
 );
 
+-- What was issued to agents, so that it can be revoked.
+CREATE TABLE certificates (
+    serial TEXT PRIMARY KEY NOT NULL,
+    agent_id TEXT NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
+    fingerprint TEXT NOT NULL,
+    issued_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    revoked_at BIGINT
+);
+CREATE INDEX certificates_agent ON certificates (agent_id);
+CREATE INDEX certificates_revoked ON certificates (expires_at) WHERE revoked_at IS NOT NULL;
+
 CREATE TABLE scopes (
     tenant TEXT NOT NULL REFERENCES tenants (name),
     name TEXT NOT NULL,

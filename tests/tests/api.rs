@@ -9,7 +9,7 @@ use waystation_tests::settings::documents;
 use waystation_tests::{Answer, Folder, Host, Reply, StandIn, until};
 
 /// Every route, with a path that exists on a fresh host where that is possible.
-const ROUTES: [(&str, &str, &str); 27] = [
+const ROUTES: [(&str, &str, &str); 35] = [
     ("GET", "/api/v1/host", "/api/v1/host"),
     ("GET", "/api/v1/items", "/api/v1/items"),
     ("POST", "/api/v1/items", "/api/v1/items"),
@@ -19,6 +19,14 @@ const ROUTES: [(&str, &str, &str); 27] = [
     ("GET", "/api/v1/plugins", "/api/v1/plugins"),
     ("GET", "/api/v1/plugins/{name}", "/api/v1/plugins/x"),
     ("GET", "/api/v1/certificate", "/api/v1/certificate"),
+    ("GET", "/api/v1/agents", "/api/v1/agents"),
+    ("POST", "/api/v1/agents", "/api/v1/agents"),
+    ("GET", "/api/v1/agents/{label}", "/api/v1/agents/x"),
+    ("PATCH", "/api/v1/agents/{label}", "/api/v1/agents/x"),
+    ("DELETE", "/api/v1/agents/{label}", "/api/v1/agents/x"),
+    ("POST", "/api/v1/agents/{label}/certificates", "/api/v1/agents/x/certificates"),
+    ("GET", "/api/v1/audit", "/api/v1/audit"),
+    ("GET", "/api/v1/audit/verify", "/api/v1/audit/verify"),
     ("GET", "/api/v1/trust", "/api/v1/trust"),
     ("POST", "/api/v1/trust/refresh", "/api/v1/trust/refresh"),
     ("POST", "/api/v1/plugins/{name}/enable", "/api/v1/plugins/x/enable"),

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod agents;
 mod registry;
 pub(crate) mod sign;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use url::Url;
 
+pub(crate) use agents::{Agent, Audit};
 pub(crate) use registry::{IndexAccess, IndexCommand, Registry, Roles, SignFor};
 
 /// A self-hosted control plane for fleets: everything that touches the outside
@@ -82,6 +84,12 @@ pub(crate) enum Command {
     /// The host's own certificate authority
     #[command(subcommand)]
     Pki(Pki),
+    /// Agents: machines with certificates of this host, and what they may do
+    #[command(subcommand)]
+    Agent(Agent),
+    /// The record of what was done
+    #[command(subcommand)]
+    Audit(Audit),
     /// Keys to sign with
     #[command(subcommand)]
     Key(sign::Key),

@@ -125,6 +125,19 @@ impl Client {
         json(self.send(Method::POST, path, &[], Some(body)).await?).await
     }
 
+    pub(crate) async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &serde_json::Value,
+    ) -> Result<T, Failure> {
+        json(self.send(Method::PATCH, path, &[], Some(body)).await?).await
+    }
+
+    /// Removes something that is told about.
+    pub(crate) async fn delete_for<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
+        json(self.send(Method::DELETE, path, &[], None).await?).await
+    }
+
     pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
         self.send(Method::DELETE, path, &[], None).await.map(drop)
     }

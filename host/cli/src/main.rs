@@ -85,6 +85,8 @@ async fn run(cli: &Cli) -> exit::Outcome {
         Command::Verify(verify) => commands::verify::run(global, verify),
         Command::Trust(trust) => commands::trust::run(global, trust).await,
         Command::Pki(pki) => commands::pki::run(global, pki),
+        Command::Agent(agent) => commands::agent::run(global, agent).await,
+        Command::Audit(audit) => commands::audit::run(global, audit).await,
         Command::Key(key) => commands::key::run(global, key),
         Command::Registry(registry) => commands::registry::run(global, registry).await,
         Command::Doctor => commands::doctor::run(global).await,

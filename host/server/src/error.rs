@@ -48,6 +48,14 @@ pub enum StartError {
         /// What the system said.
         message: String,
     },
+    /// The key of tickets cannot be read or made.
+    #[error("cannot use the key of tickets in {path}: {message}")]
+    TicketKey {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
     /// The address is not to be had.
     #[error("cannot listen on {address}: {message}; set another `server.listen`")]
     Listen {
@@ -69,6 +77,7 @@ impl StartError {
             Self::Egress(e) => e.code(),
             Self::Pki { error, .. } => error.code(),
             Self::PkiFile { .. } => "pki-file",
+            Self::TicketKey { .. } => "ticket-key",
             Self::Listen { .. } => "listen",
         }
     }

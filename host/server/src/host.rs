@@ -34,6 +34,7 @@ use crate::pki::{self, Pki};
 use crate::plugins::{Loading, Plugins};
 use crate::quarantine;
 use crate::routing;
+use crate::tickets::{self, Tickets};
 use crate::token::ApiToken;
 use crate::trust::Admission;
 use crate::trust_watch::{self, Watched};
@@ -53,6 +54,7 @@ struct Inner {
     checker: Checker,
     token: ApiToken,
     pki: Pki,
+    tickets: Tickets,
     identity: Identity,
     wake: Arc<Notify>,
     started: Timestamp,
@@ -81,6 +83,7 @@ impl Host {
         let token = ApiToken::open(data).map_err(unusable)?;
         let identity = Identity::open(data).map_err(unusable)?;
         let pki = Pki::open(&config, Timestamp::now())?;
+        let tickets = Tickets::open(&config)?;
         let store = Store::open(&config.database_url()?.0.expose().parse()?, identity.id).await?;
 
         let roots = Roots::load(config.egress.ca_file.as_deref())?;
@@ -133,6 +136,7 @@ impl Host {
             checker,
             token,
             pki,
+            tickets,
             identity,
             wake,
             started,
@@ -140,6 +144,7 @@ impl Host {
             work,
         };
         let host = Self { inner: Arc::new(inner) };
+        host.look_at_revocations().await?;
         for plugin in host.plugins().all() {
             host.note_served(plugin.name()).await?;
         }
@@ -170,6 +175,7 @@ impl Host {
             header_timeout: config.server.header_timeout.duration(),
             connections: config.server.max_connections as usize,
         };
+        work.spawn(tickets::sweep(self.clone(), stop.clone()));
         work.spawn(trust_watch::run(self.clone(), config.trust.recheck.duration(), stop.clone()));
         if self.pki().authorities().is_some() {
             work.spawn(pki::watch(self.clone(), stop.clone()));
@@ -224,6 +230,24 @@ impl Host {
     /// Who connects, by certificate.
     pub fn pki(&self) -> &Pki {
         &self.inner.pki
+    }
+
+    /// Refuses the certificates that the database says are revoked, from now on and on connections that are open.
+    ///
+    /// # Errors
+    /// Those of the database; then nothing changes.
+    pub async fn look_at_revocations(&self) -> Result<(), StoreError> {
+        let serials = self.store().revoked_serials(Timestamp::now()).await?;
+        let parsed = serials.iter().map(|serial| serial.parse()).collect::<Result<_, _>>();
+        let parsed =
+            parsed.map_err(|e: waystation_pki::PkiError| StoreError::Corrupt { what: e.to_string() })?;
+        self.pki().set_revoked(parsed);
+        Ok(())
+    }
+
+    /// What tickets are made with.
+    pub(crate) fn tickets(&self) -> &Tickets {
+        &self.inner.tickets
     }
 
     /// Ends when the host was told to stop.

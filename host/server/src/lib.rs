@@ -25,6 +25,7 @@ pub mod plan;
 pub mod plugins;
 mod quarantine;
 mod routing;
+mod tickets;
 mod token;
 mod traceparent;
 pub mod trust;

@@ -1,5 +1,7 @@
 //! One module per command.
 
+pub(crate) mod agent;
+pub(crate) mod audit;
 pub(crate) mod channel;
 pub(crate) mod check;
 pub(crate) mod completions;

@@ -1,5 +1,9 @@
 //! The HTTP API, version 1. Everything but the health probes needs the token.
 
+#[expect(unused_qualifications, reason = "generated from the paths")]
+pub mod agents;
+#[expect(unused_qualifications, reason = "generated from the paths")]
+pub mod audit;
 mod auth;
 pub mod certificate;
 pub mod channels;
@@ -17,6 +21,7 @@ mod openapi;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod plugins;
 pub(crate) mod problem;
+mod tickets;
 pub mod trust;
 pub mod views;
 
@@ -43,7 +48,7 @@ pub use openapi::document as openapi_document;
 /// Bytes of a request's body.
 const MAX_BODY: usize = 1 << 20;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// All routes.
 pub(crate) fn router(host: Host) -> Router {
@@ -53,6 +58,11 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/items/{name}", get(items::show).delete(items::remove))
         .route("/checks", post(checks::check))
         .route("/certificate", get(certificate::show))
+        .route("/agents", get(agents::list).post(agents::enrol))
+        .route("/agents/{label}", get(agents::show).patch(agents::change).delete(agents::revoke))
+        .route("/agents/{label}/certificates", post(agents::certify))
+        .route("/audit", get(audit::list))
+        .route("/audit/verify", get(audit::verify))
         .route("/trust", get(trust::show))
         .route("/trust/refresh", post(trust::refresh))
         .route("/plugins", get(plugins::list))
@@ -78,6 +88,7 @@ pub(crate) fn router(host: Host) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this path has other methods")
         })
         .layer(middleware::from_fn_with_state(host.clone(), auth::require_token))
+        .merge(tickets::router(host.clone()))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .layer(middleware::from_fn_with_state(host.clone(), pki::recognise))

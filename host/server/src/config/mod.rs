@@ -28,6 +28,7 @@ mod shape;
 mod supply;
 mod target;
 mod text;
+mod tickets;
 mod tree;
 mod trust;
 mod walk;
@@ -56,6 +57,7 @@ pub use text::{
     Name, Network, OciReference, Organization, Origin, PluginId, Refusal, RegistryName, Schedule, ServerName,
     Text, TimeSpan, TrustDomain, VariableName, VersionRange,
 };
+pub use tickets::Tickets;
 pub use trust::Trust;
 
 /// The configuration of a host. Everything has a default: no file at all is a host without plugins.
@@ -68,6 +70,8 @@ pub struct Config {
     pub database: Database,
     /// What the host's own authority writes into certificates.
     pub pki: Pki,
+    /// How agents admit each other.
+    pub tickets: Tickets,
     /// Whose plugins run.
     pub trust: Trust,
     /// What plugins can reach on the network, whatever they are granted.
@@ -235,6 +239,7 @@ impl Config {
         self.server.rebase(base);
         self.trust.rebase(base);
         self.pki.rebase(base);
+        self.tickets.rebase(base);
         self.database.rebase(base);
         self.egress.ca_file = self.egress.ca_file.take().map(|file| base.join(file));
         self.registries.values_mut().for_each(|registry| registry.rebase(base));

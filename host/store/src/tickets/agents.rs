@@ -41,10 +41,39 @@ pub struct Revoked {
     pub sessions: u64,
 }
 
+/// A certificate that was issued to an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedCertificate {
+    /// Its number, in the one spelling that certificates are compared by.
+    pub serial: String,
+    /// SHA-256 of it, in hex.
+    pub fingerprint: String,
+    /// Until when it is valid.
+    pub expires_at: Timestamp,
+}
+
+impl IssuedCertificate {
+    async fn keep(&self, work: &mut Work<'_>, agent: &str, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO certificates (serial, agent_id, fingerprint, issued_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(self.serial.as_str())
+        .bind(agent)
+        .bind(self.fingerprint.as_str())
+        .bind(micros(now))
+        .bind(micros(self.expires_at))
+        .execute(work.db())
+        .await?;
+        Ok(())
+    }
+}
+
 struct Enrol {
     caller: Caller,
     name: AgentName,
     capabilities: BTreeSet<Capability>,
+    certificate: Option<IssuedCertificate>,
     id: AgentId,
 }
 
@@ -99,6 +128,9 @@ impl Enrol {
             }
         };
         replace(work, &id.to_string(), &self.capabilities).await?;
+        if let Some(certificate) = &self.certificate {
+            certificate.keep(work, &id.to_string(), caller.now).await?;
+        }
         Ok(Ok(id))
     }
 }
@@ -164,6 +196,26 @@ impl Capabilities {
     }
 }
 
+struct Certify {
+    caller: Caller,
+    name: AgentName,
+    certificate: IssuedCertificate,
+}
+
+impl Change for Certify {
+    type Answer = Outcome<()>;
+
+    async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
+        let Self { caller, name, certificate } = self;
+        let done = match enrolled(work, &caller.tenant, name, None).await? {
+            Some(agent) => Ok(certificate.keep(work, &agent.id, caller.now).await?),
+            None => Err(Refusal::NoAgent),
+        };
+        caller.record(work, "agent.certificate", format!("{name} {}", certificate.serial), &done);
+        Ok(done)
+    }
+}
+
 struct Revoke {
     caller: Caller,
     name: AgentName,
@@ -195,6 +247,11 @@ impl Revoke {
         .await?;
         let (mut agents, mut sessions) = (Vec::with_capacity(revoked.len()), 0);
         for (id, label) in revoked {
+            sqlx::query("UPDATE certificates SET revoked_at = $2 WHERE agent_id = $1 AND revoked_at IS NULL")
+                .bind(id.as_str())
+                .bind(micros(caller.now))
+                .execute(work.db())
+                .await?;
             for (which, reason) in
                 [(Which::Source, EndReason::SourceRevoked), (Which::Target, EndReason::TargetRevoked)]
             {
@@ -219,9 +276,37 @@ impl Store {
         caller: Caller,
         name: AgentName,
         capabilities: BTreeSet<Capability>,
+        certificate: Option<IssuedCertificate>,
     ) -> Result<Outcome<AgentId>, StoreError> {
         let id = AgentId::new(caller.now, &random());
-        self.change(Enrol { caller, name, capabilities, id }).await
+        self.change(Enrol { caller, name, capabilities, certificate, id }).await
+    }
+
+    /// Notes a further certificate of an agent.
+    ///
+    /// # Errors
+    /// Those of the database. Refused with `NoAgent`.
+    pub async fn add_certificate(
+        &self,
+        caller: Caller,
+        name: AgentName,
+        certificate: IssuedCertificate,
+    ) -> Result<Outcome<()>, StoreError> {
+        self.change(Certify { caller, name, certificate }).await
+    }
+
+    /// Serials of revoked certificates that have not expired yet, of all tenants.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn revoked_serials(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        let found = sqlx::query_scalar(
+            "SELECT serial FROM certificates WHERE revoked_at IS NOT NULL AND expires_at > $1",
+        )
+        .bind(micros(now))
+        .fetch_all(self.reader())
+        .await?;
+        Ok(found)
     }
 
     /// Gives an agent these capabilities and no others. Tickets and sessions that need one that it lost end.

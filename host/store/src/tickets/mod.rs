@@ -17,7 +17,7 @@ mod sessions;
 mod sweep;
 mod tally;
 
-pub use agents::{Agent, Revoked};
+pub use agents::{Agent, IssuedCertificate, Revoked};
 pub use assignments::{Assignment, AssignmentFilter};
 pub use caller::Caller;
 pub use redeem::Redeemed;

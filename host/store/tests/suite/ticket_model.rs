@@ -363,8 +363,11 @@ impl World {
             Op::Wait(seconds) => self.now += seconds,
             Op::Enrol(agent, mask) => {
                 let expected = if self.enrolled(agent) { Err(Refusal::AgentTaken) } else { Ok(()) };
-                let done =
-                    store.enrol_agent(by(), name(AGENTS[agent]), allowed(mask)).await.unwrap().map(drop);
+                let done = store
+                    .enrol_agent(by(), name(AGENTS[agent]), allowed(mask), None)
+                    .await
+                    .unwrap()
+                    .map(drop);
                 assert_eq!(done, expected);
                 if done.is_ok() {
                     self.agents.insert(agent, Agent { revoked: false, capabilities: mask });

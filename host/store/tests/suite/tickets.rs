@@ -88,7 +88,7 @@ impl Pair {
     async fn new(store: Store) -> Self {
         store.register_scope(host(0), spec(&[SHELL, VIEW])).await.unwrap().unwrap();
         for label in ["source", "target", "other"] {
-            store.enrol_agent(host(0), name(label), caps(&[SHELL, VIEW])).await.unwrap().unwrap();
+            store.enrol_agent(host(0), name(label), caps(&[SHELL, VIEW]), None).await.unwrap().unwrap();
         }
         let (instance, new) = store
             .register_instance(host(0), name("source"), cap(SHELL), transport(), limits())
@@ -277,9 +277,10 @@ pub(crate) async fn each_request_is_refused_for_its_reason(db: Db) {
     assert_eq!(assigned.unwrap_err(), Refusal::NoInstance, "a dead one");
     let assigned = store.assign(host(0), name("target"), cap(VIEW), pair.instance, limits()).await.unwrap();
     assert_eq!(assigned.unwrap_err(), Refusal::NoInstance, "of another capability");
-    let taken = store.enrol_agent(host(0), name("source"), caps(&[])).await.unwrap();
+    let taken = store.enrol_agent(host(0), name("source"), caps(&[]), None).await.unwrap();
     assert_eq!(taken.unwrap_err(), Refusal::AgentTaken);
-    let orphan = store.enrol_agent(host(0), name("plugin-agent:nobody:shell"), caps(&[])).await.unwrap();
+    let orphan =
+        store.enrol_agent(host(0), name("plugin-agent:nobody:shell"), caps(&[]), None).await.unwrap();
     assert_eq!(orphan.unwrap_err(), Refusal::NoAgent);
     assert_eq!(store.register_scope(host(0), spec(&[SHELL])).await.unwrap(), Err(Refusal::ScopeTaken));
     let mut second = spec(&["second:a", SHELL]);
@@ -373,14 +374,14 @@ pub(crate) async fn an_agent_that_is_enrolled_again_goes_on(db: Db) {
     let pair = Pair::new(db.open().await).await;
     let store = &pair.store;
     let plugin = name("plugin-agent:target:tool");
-    store.enrol_agent(host(1), plugin.clone(), caps(&[SHELL])).await.unwrap().unwrap();
+    store.enrol_agent(host(1), plugin.clone(), caps(&[SHELL]), None).await.unwrap().unwrap();
     let before = store.agent(&tenant("default"), &name("target")).await.unwrap().unwrap();
     let revoked = store.revoke_agent(host(2), name("target")).await.unwrap().unwrap();
     assert_eq!(revoked.agents, [name("target"), plugin.clone()], "with those that it enrolled");
     assert_eq!(store.revoke_agent(host(2), name("target")).await.unwrap(), Err(Refusal::NoAgent));
     assert_eq!(store.set_capabilities(host(2), plugin, caps(&[])).await.unwrap(), Err(Refusal::NoAgent));
     assert_eq!(pair.ask(3).await.unwrap_err(), Refusal::NoAgent);
-    let id = store.enrol_agent(host(4), name("target"), caps(&[SHELL])).await.unwrap().unwrap();
+    let id = store.enrol_agent(host(4), name("target"), caps(&[SHELL]), None).await.unwrap().unwrap();
     assert_eq!(id, before.id);
     let session = pair.session(5).await;
     assert_eq!(pair.beat(&session, 6).await, Ok(Ok(())));
@@ -492,7 +493,7 @@ pub(crate) async fn tenants_do_not_see_each_other(db: Db) {
     // The same names, of somebody else.
     store.register_scope(they(), spec(&[SHELL, VIEW])).await.unwrap().unwrap();
     for label in ["source", "target"] {
-        store.enrol_agent(they(), name(label), caps(&[SHELL])).await.unwrap().unwrap();
+        store.enrol_agent(they(), name(label), caps(&[SHELL]), None).await.unwrap().unwrap();
     }
     let other = tenant("other");
     assert!(store.instances(&other, None, 9).await.unwrap().is_empty());

@@ -1,0 +1,314 @@
+//! `/api/v1/agents`: who is enrolled, with what certificates and capabilities.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use waystation_core::agent::AgentName;
+use waystation_core::ticket::{Capability, Refusal};
+use waystation_pki::{AgentSubject, CertificateRequest};
+use waystation_store::tickets::{Agent, Caller, IssuedCertificate};
+
+use crate::api::REQUEST_ID;
+use crate::api::problem::Problem;
+use crate::host::Host;
+use crate::pki::Connection;
+use crate::tickets::default_tenant;
+
+/// Agents per page, unless asked otherwise.
+const PAGE: u32 = 200;
+/// The most agents per page.
+const MAX_PAGE: u32 = 1_000;
+/// The most capabilities of one agent.
+const MAX_CAPABILITIES: usize = 256;
+
+/// An agent.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EnrolledAgent {
+    /// Which stays, whatever it is called.
+    pub id: String,
+    /// What it is called: `LABEL`, or `plugin-agent:DELEGATOR:NAME`.
+    pub label: String,
+    /// Since when, the last time.
+    pub enrolled_at: Timestamp,
+    /// Since when it is revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// What it may do.
+    pub capabilities: Vec<String>,
+}
+
+impl From<Agent> for EnrolledAgent {
+    fn from(agent: Agent) -> Self {
+        Self {
+            id: agent.id.to_string(),
+            label: agent.name.label(),
+            enrolled_at: agent.enrolled_at,
+            revoked_at: agent.revoked_at,
+            capabilities: agent.capabilities.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// A page of agents, by label.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct AgentPage {
+    /// Some of them.
+    pub agents: Vec<EnrolledAgent>,
+    /// Give this as `after` for the next page; none when this is the last.
+    pub next: Option<String>,
+}
+
+/// Which page.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Paging {
+    /// The last label of the page before.
+    after: Option<String>,
+    /// 1 to 1000; 200 when left out.
+    limit: Option<u32>,
+}
+
+/// A certificate that was just issued.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NewCertificate {
+    /// In PEM.
+    pub certificate: String,
+    /// The authorities that the host trusts, in PEM.
+    pub authorities: String,
+    /// Its number, by which it is revoked.
+    pub serial: String,
+    /// SHA-256 of it, in hex.
+    pub fingerprint: String,
+    /// Until when it is valid.
+    pub expires: Timestamp,
+}
+
+/// An agent to enrol.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAgent {
+    /// What to call it: `LABEL`, or `plugin-agent:DELEGATOR:NAME`.
+    pub label: String,
+    /// What it may do.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    /// A certificate request (PKCS#10, PEM) for its key. Without one it has no certificate of this host, but may have one
+    /// of another authority behind a trusted proxy.
+    pub csr: Option<String>,
+}
+
+/// An agent that was just enrolled.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Enrolled {
+    /// The agent.
+    #[serde(flatten)]
+    pub agent: EnrolledAgent,
+    /// Its certificate, where it asked for one.
+    pub issued: Option<NewCertificate>,
+}
+
+/// What to change of an agent.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentChange {
+    /// What it may do from now on, and nothing else.
+    pub capabilities: Vec<String>,
+}
+
+/// A request for a further certificate.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Renewal {
+    /// A certificate request (PKCS#10, PEM).
+    pub csr: String,
+}
+
+/// Who was revoked.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RevokedAgents {
+    /// The agent, and those that it had enrolled in its own name.
+    pub revoked: Vec<String>,
+    /// How many sessions ended by it.
+    pub sessions: u64,
+}
+
+/// An operator, for the record.
+fn operator(parts: &Request) -> Result<Caller, Problem> {
+    let tenant = default_tenant().ok_or_else(|| Problem::not_found("tenant", "default"))?;
+    let id = parts.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let address = parts.extensions().get::<Connection>().map(|connection| connection.address.to_string());
+    let (actor, plane) = ("token:host".to_owned(), "api");
+    Ok(Caller { tenant, actor, plane, request: id, address, now: Timestamp::now() })
+}
+
+/// The caller of a request, and its body.
+pub(crate) struct Asked<T> {
+    caller: Caller,
+    body: T,
+}
+
+impl<S: Send + Sync, T: serde::de::DeserializeOwned> axum::extract::FromRequest<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let caller = operator(&request)?;
+        let body: Result<Json<T>, JsonRejection> = Json::from_request(request, state).await;
+        let Json(body) = body.map_err(|e| Problem::new(e.status(), "bad-body", e.body_text()))?;
+        Ok(Self { caller, body })
+    }
+}
+
+fn named(label: &str) -> Result<AgentName, Problem> {
+    AgentName::from_label(label).map_err(|e| Problem::bad(e.code(), e.to_string()))
+}
+
+fn capabilities(list: &[String]) -> Result<BTreeSet<Capability>, Problem> {
+    if list.len() > MAX_CAPABILITIES {
+        let detail = format!("an agent has at most {MAX_CAPABILITIES} capabilities");
+        return Err(Problem::bad("too-many-capabilities", detail));
+    }
+    let parse = |text: &String| {
+        text.parse().map_err(|e: waystation_core::ticket::InvalidScope| {
+            Problem::bad(e.code(), format!("{text:?}: {e}"))
+        })
+    };
+    list.iter().map(parse).collect()
+}
+
+fn refused(refusal: Refusal, name: &AgentName) -> Problem {
+    match refusal {
+        Refusal::AgentTaken => {
+            let detail = format!("an agent `{}` is enrolled; revoke it first", name.label());
+            Problem::new(StatusCode::CONFLICT, refusal.code(), detail)
+        }
+        _ => Problem::not_found("agent", &name.label()),
+    }
+}
+
+/// Issues a certificate for the key of a request.
+fn issue(host: &Host, name: &AgentName, caller: &Caller, csr: &str) -> Result<NewCertificate, Problem> {
+    let refused = |e: waystation_pki::PkiError| Problem::bad(e.code(), e.to_string());
+    let Some(authorities) = host.pki().authorities() else {
+        let detail =
+            "this host has no authority; set `server.tls.enabled` or `server.proxy.certificate_header`";
+        return Err(Problem::new(StatusCode::CONFLICT, "no-authority", detail));
+    };
+    let request = CertificateRequest::read(csr.as_bytes()).map_err(refused)?;
+    let tenant = caller.tenant.as_str().parse().map_err(refused)?;
+    let subject = AgentSubject { name: name.clone(), tenant };
+    let issued = authorities.issuing().issue_agent(&request, &subject, host.pki().naming(), caller.now);
+    let issued = issued.map_err(refused)?;
+    Ok(NewCertificate {
+        certificate: issued.pem,
+        authorities: authorities.bundle(caller.now),
+        serial: issued.serial.to_string(),
+        fingerprint: issued.fingerprint.to_string(),
+        expires: issued.not_after,
+    })
+}
+
+impl NewCertificate {
+    fn kept(&self) -> IssuedCertificate {
+        let (serial, fingerprint) = (self.serial.clone(), self.fingerprint.clone());
+        IssuedCertificate { serial, fingerprint, expires_at: self.expires }
+    }
+}
+
+/// Lists agents, revoked ones too.
+#[utoipa::path(get, path = "/api/v1/agents", tag = "agents", params(Paging),
+    responses((status = 200, body = AgentPage), (status = "default", body = Problem)))]
+pub(crate) async fn list(
+    State(host): State<Host>,
+    query: Result<Query<Paging>, QueryRejection>,
+) -> Result<Json<AgentPage>, Problem> {
+    let Query(paging) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
+    let tenant = default_tenant().ok_or_else(|| Problem::not_found("tenant", "default"))?;
+    let after = paging.after.as_deref().map(named).transpose()?;
+    let limit = paging.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+    let agents = host.store().agents(&tenant, after.as_ref(), limit).await?;
+    let full = agents.len() as u64 == u64::from(limit);
+    let next = agents.last().filter(|_| full).map(|last| last.name.label());
+    Ok(Json(AgentPage { agents: agents.into_iter().map(EnrolledAgent::from).collect(), next }))
+}
+
+/// Shows one agent.
+#[utoipa::path(get, path = "/api/v1/agents/{label}", tag = "agents", params(("label" = String, Path)),
+    responses((status = 200, body = EnrolledAgent), (status = "default", body = Problem)))]
+pub(crate) async fn show(
+    State(host): State<Host>,
+    Path(label): Path<String>,
+) -> Result<Json<EnrolledAgent>, Problem> {
+    found(&host, &named(&label)?).await.map(Json)
+}
+
+async fn found(host: &Host, name: &AgentName) -> Result<EnrolledAgent, Problem> {
+    let tenant = default_tenant().ok_or_else(|| Problem::not_found("tenant", "default"))?;
+    let agent = host.store().agent(&tenant, name).await?;
+    agent.map(EnrolledAgent::from).ok_or_else(|| Problem::not_found("agent", &name.label()))
+}
+
+/// Enrols an agent, and issues a certificate for its key. One that was revoked is enrolled again, as the same agent.
+#[utoipa::path(post, path = "/api/v1/agents", tag = "agents", request_body = NewAgent,
+    responses((status = 201, body = Enrolled), (status = "default", body = Problem)))]
+pub(crate) async fn enrol(
+    State(host): State<Host>,
+    Asked { caller, body }: Asked<NewAgent>,
+) -> Result<(StatusCode, Json<Enrolled>), Problem> {
+    let name = named(&body.label)?;
+    let capabilities = capabilities(&body.capabilities)?;
+    let issued = body.csr.as_deref().map(|csr| issue(&host, &name, &caller, csr)).transpose()?;
+    let certificate = issued.as_ref().map(NewCertificate::kept);
+    let done = host.store().enrol_agent(caller, name.clone(), capabilities, certificate).await?;
+    done.map_err(|refusal| refused(refusal, &name))?;
+    Ok((StatusCode::CREATED, Json(Enrolled { agent: found(&host, &name).await?, issued })))
+}
+
+/// Gives an agent these capabilities and no others. Tickets and sessions that need one that it lost end.
+#[utoipa::path(patch, path = "/api/v1/agents/{label}", tag = "agents", params(("label" = String, Path)),
+    request_body = AgentChange, responses((status = 200, body = EnrolledAgent), (status = "default", body = Problem)))]
+pub(crate) async fn change(
+    State(host): State<Host>,
+    Path(label): Path<String>,
+    Asked { caller, body }: Asked<AgentChange>,
+) -> Result<Json<EnrolledAgent>, Problem> {
+    let (name, capabilities) = (named(&label)?, capabilities(&body.capabilities)?);
+    let done = host.store().set_capabilities(caller, name.clone(), capabilities).await?;
+    done.map_err(|refusal| refused(refusal, &name))?;
+    found(&host, &name).await.map(Json)
+}
+
+/// Issues a further certificate to an agent.
+#[utoipa::path(post, path = "/api/v1/agents/{label}/certificates", tag = "agents", params(("label" = String, Path)),
+    request_body = Renewal, responses((status = 201, body = NewCertificate), (status = "default", body = Problem)))]
+pub(crate) async fn certify(
+    State(host): State<Host>,
+    Path(label): Path<String>,
+    Asked { caller, body }: Asked<Renewal>,
+) -> Result<(StatusCode, Json<NewCertificate>), Problem> {
+    let name = named(&label)?;
+    let issued = issue(&host, &name, &caller, &body.csr)?;
+    let done = host.store().add_certificate(caller, name.clone(), issued.kept()).await?;
+    done.map_err(|refusal| refused(refusal, &name))?;
+    Ok((StatusCode::CREATED, Json(issued)))
+}
+
+/// Revokes an agent with those that it enrolled in its own name: their certificates, tickets and sessions end at once.
+#[utoipa::path(delete, path = "/api/v1/agents/{label}", tag = "agents", params(("label" = String, Path)),
+    responses((status = 200, body = RevokedAgents), (status = "default", body = Problem)))]
+pub(crate) async fn revoke(
+    State(host): State<Host>,
+    Path(label): Path<String>,
+    request: Request,
+) -> Result<Json<RevokedAgents>, Problem> {
+    let name = named(&label)?;
+    let done = host.store().revoke_agent(operator(&request)?, name.clone()).await?;
+    let revoked = done.map_err(|refusal| refused(refusal, &name))?;
+    host.look_at_revocations().await?;
+    let labels = revoked.agents.iter().map(AgentName::label).collect();
+    Ok(Json(RevokedAgents { revoked: labels, sessions: revoked.sessions }))
+}

@@ -1,0 +1,47 @@
+//! `/api/tickets`: scopes, instances, assignments, tickets and sessions, for agents by their certificates and for
+//! operators by the token.
+//!
+//! Paths, bodies, codes and messages are those of the reference API, so that its clients work unchanged; what is ours on
+//! top is in the book. Errors are `{"error": …, "details": …}` here and nowhere else.
+
+mod answer;
+mod assignments;
+mod body;
+mod caller;
+mod form;
+mod instances;
+mod page;
+mod requests;
+mod scopes;
+mod sessions;
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::{any, delete, get, patch, post, put};
+
+use crate::host::Host;
+use answer::Answer;
+
+/// All routes, below `/api/tickets`.
+pub(super) fn router(host: Host) -> Router<Host> {
+    let below = Router::new()
+        .route("/scopes", get(scopes::list).post(scopes::register))
+        .route("/scopes/{name}", put(scopes::update).delete(scopes::remove))
+        .route("/instances", get(instances::list).post(instances::register))
+        .route("/instances/{id}", delete(instances::remove))
+        .route("/instances/{id}/heartbeat", post(instances::heartbeat))
+        .route("/assignments", get(assignments::list).post(assignments::add))
+        .route("/assignments/{agent}/{instance}", delete(assignments::remove))
+        .route("/", get(requests::list).post(requests::request))
+        .route("/inbox", get(requests::inbox))
+        .route("/validate", post(requests::validate))
+        .route("/sessions", get(sessions::list).post(sessions::open))
+        .route("/sessions/{id}", patch(sessions::mark).delete(sessions::end))
+        .route("/sessions/{id}/heartbeat", post(sessions::heartbeat))
+        .route("/{id}", delete(requests::revoke))
+        .fallback(|| async { Answer::not_found() })
+        .method_not_allowed_fallback(|| async { Answer::not_found() })
+        .layer(middleware::from_fn_with_state(host, caller::tell));
+    // A path has one spelling.
+    Router::new().nest("/api/tickets", below).route("/api/tickets/", any(|| async { Answer::not_found() }))
+}

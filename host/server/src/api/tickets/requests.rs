@@ -1,0 +1,152 @@
+//! `/api/tickets`: tickets themselves.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use waystation_core::ticket::{Capability, InstanceId, Refusal, TicketDigest, TicketId};
+use waystation_store::tickets::{TicketRow, TicketState};
+
+use super::answer::Answer;
+use super::body::Body;
+use super::caller::Asker;
+use super::form::{Form, Issues};
+use super::page::{Page, cursor, place, time};
+use super::scopes::next;
+use crate::host::Host;
+
+/// Tickets in one inbox answer.
+const INBOX: u32 = 1_000;
+
+struct Request {
+    scope: Capability,
+    instance: InstanceId,
+    target: String,
+}
+
+/// Hex of up to so many digits. Of another length than an id has, it is nobody's.
+fn hex<'v>(form: &Form<'v>, key: &str, most: usize, issues: &mut Issues) -> Option<&'v str> {
+    let text = form.text(key, most, issues)?;
+    let good = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    if !good {
+        issues.add(&form.path(key), "Invalid id");
+    }
+    good.then_some(text)
+}
+
+/// Issues a ticket to the owner of an instance.
+pub(super) async fn request(
+    State(host): State<Host>,
+    asker: Asker,
+    Body(body): Body,
+) -> Result<(StatusCode, Json<Value>), Answer> {
+    let mut issues = Issues::default();
+    let read = Form::of(body.as_ref(), &mut issues).and_then(|form| {
+        let scope = form.parsed("scope", 100, &mut issues);
+        let instance = hex(&form, "instanceId", 64, &mut issues);
+        let target = form.text("target", 150, &mut issues);
+        let instance = instance?.parse().unwrap_or_else(|_| InstanceId::new([0; 16]));
+        Some(Request { scope: scope?, instance, target: target?.to_owned() })
+    });
+    let Request { scope, instance, target } = issues.done(read)?;
+    let source = asker.agent()?;
+    let (key, limits) = (&host.tickets().key, host.tickets().limits.clone());
+    let what = (scope.clone(), instance);
+    let done = host
+        .store()
+        .request_ticket(asker.caller(), source.clone(), what, target.clone(), key, limits)
+        .await?;
+    let issued = done.map_err(|refusal| match refusal {
+        Refusal::InstanceStale => Answer::new(StatusCode::SERVICE_UNAVAILABLE, "Instance is stale"),
+        Refusal::TicketLimit => Answer::new(StatusCode::SERVICE_UNAVAILABLE, "Ticket limit reached"),
+        // Who may not is told no more than who asks for what is not there.
+        refusal => Answer::too_often(&refusal).unwrap_or_else(Answer::not_found),
+    })?;
+    let ticket = json!({
+        "id": issued.id.reveal(), "scope": scope.as_str(), "instanceId": instance.to_string(),
+        "source": source.label(), "target": target, "expiresAt": time(issued.expires_at),
+    });
+    Ok((StatusCode::CREATED, Json(json!({ "ok": true, "ticket": ticket }))))
+}
+
+/// What the agent that asks can redeem.
+pub(super) async fn inbox(State(host): State<Host>, asker: Asker) -> Result<Json<Value>, Answer> {
+    let (target, key) = (asker.agent()?, &host.tickets().key);
+    let found = host.store().inbox(asker.tenant(), &target, key, Timestamp::now(), INBOX).await?;
+    let tickets: Vec<_> = found
+        .iter()
+        .map(|one| {
+            json!({
+                "id": one.id.reveal(), "scope": one.scope.as_str(), "instanceId": one.instance.to_string(),
+                "source": one.source.label(), "expiresAt": time(one.expires_at), "transport": one.transport,
+            })
+        })
+        .collect();
+    Ok(Json(json!({ "tickets": tickets })))
+}
+
+/// The id of a ticket in a body.
+pub(super) fn ticket(body: Option<&Value>) -> Result<Option<TicketId>, Answer> {
+    let mut issues = Issues::default();
+    let read = Form::of(body, &mut issues).and_then(|form| hex(&form, "ticketId", 128, &mut issues));
+    Ok(issues.done(read)?.parse().ok())
+}
+
+/// Redeems a ticket.
+pub(super) async fn validate(
+    State(host): State<Host>,
+    asker: Asker,
+    Body(body): Body,
+) -> Result<Json<Value>, Answer> {
+    let invalid = || Answer::new(StatusCode::UNAUTHORIZED, "Invalid ticket");
+    let id = ticket(body.as_ref())?.ok_or_else(invalid)?;
+    let target = asker.agent_if().ok_or_else(invalid)?;
+    let done = host.store().redeem_ticket(asker.caller(), target.clone(), &id).await?;
+    let redeemed = done.map_err(|_| invalid())?;
+    Ok(Json(json!({
+        "valid": true, "scope": redeemed.scope.as_str(), "instanceId": redeemed.instance.to_string(),
+        "source": redeemed.source.label(), "target": target.label(), "transport": redeemed.transport,
+    })))
+}
+
+/// Takes a ticket back: by its id, or by what lists call it.
+pub(super) async fn revoke(
+    State(host): State<Host>,
+    asker: Asker,
+    Path(text): Path<String>,
+    _: Body,
+) -> Result<Json<Value>, Answer> {
+    const MISSING: &str = "Ticket not found";
+    asker.operator()?;
+    let listed: TicketDigest = super::instances::id("ticketId", &text, MISSING)?;
+    let secret: TicketId = super::instances::id("ticketId", &text, MISSING)?;
+    for digest in [listed, secret.digest()] {
+        match host.store().revoke_ticket(asker.caller(), digest).await? {
+            Ok(()) => return Ok(Json(json!({ "ok": true }))),
+            Err(_) => continue,
+        }
+    }
+    Err(Answer::new(StatusCode::NOT_FOUND, MISSING))
+}
+
+/// Lists tickets, without what they are redeemed with: `id` is the SHA-256 of that.
+pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> Result<Json<Value>, Answer> {
+    asker.operator()?;
+    let after = page.after.as_deref().map(place).transpose()?;
+    let found = host.store().tickets(asker.tenant(), after, page.limit).await?;
+    let next =
+        next(found.len(), page.limit, || found.last().map(|last| cursor(last.created_at, last.digest)));
+    Ok(Json(json!({ "tickets": found.iter().map(view).collect::<Vec<_>>(), "next": next })))
+}
+
+fn view(row: &TicketRow) -> Value {
+    let used = matches!(row.state, TicketState::Redeemed | TicketState::Revoked);
+    json!({
+        "id": row.digest.to_string(), "scope": row.scope.as_str(), "instanceId": row.instance.to_string(),
+        "source": row.source.label(), "target": row.target.label(), "createdAt": time(row.created_at),
+        "expiresAt": time(row.expires_at), "used": used,
+        "usedAt": row.ended_at.filter(|_| used).map(time), "state": row.state.as_str(),
+        "sessionId": row.session.map(|id| id.to_string()), "transport": row.transport,
+    })
+}

@@ -1,0 +1,142 @@
+//! `/api/tickets/sessions`
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use waystation_core::ticket::{EndReason, Refusal, Session, SessionId, SessionStatus};
+use waystation_store::tickets::Mark;
+
+use super::answer::Answer;
+use super::body::Body;
+use super::caller::Asker;
+use super::form::{Form, Issues};
+use super::page::{Page, cursor, place, time};
+use super::requests::ticket;
+use super::scopes::next;
+use crate::host::Host;
+
+/// What the reference API says beside each session, and nobody enforces.
+const GRACE: u32 = 60;
+
+fn missing() -> Answer {
+    Answer::new(StatusCode::NOT_FOUND, "Session not found")
+}
+
+/// An id in a path: what is well written and nobody's is not found.
+fn named(text: &str) -> Result<SessionId, Answer> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
+    if text.is_empty() || text.len() > 128 || !text.bytes().all(plain) {
+        return Err(Issues::one("sessionId", "Invalid id"));
+    }
+    text.parse().map_err(|_| missing())
+}
+
+/// Opens the session of a ticket that was redeemed.
+pub(super) async fn open(
+    State(host): State<Host>,
+    asker: Asker,
+    Body(body): Body,
+) -> Result<(StatusCode, Json<Value>), Answer> {
+    let invalid = || Answer::bad("Invalid ticket");
+    let id = ticket(body.as_ref())?;
+    let target = asker.agent()?;
+    let id = id.ok_or_else(invalid)?;
+    let limits = host.tickets().limits.clone();
+    let done = host.store().open_session(asker.caller(), target, &id, limits).await?;
+    let session = done.map_err(|refusal| match refusal {
+        Refusal::SessionExists => Answer::new(StatusCode::CONFLICT, "Session already exists for this ticket"),
+        Refusal::SessionLimit => Answer::new(StatusCode::SERVICE_UNAVAILABLE, "Session limit reached"),
+        _ => invalid(),
+    })?;
+    // Whoever redeemed it knows the id.
+    let session = view(&session, &id.reveal());
+    Ok((StatusCode::CREATED, Json(json!({ "ok": true, "session": session }))))
+}
+
+/// The target says that a session is alive, and hears whether it is.
+pub(super) async fn heartbeat(
+    State(host): State<Host>,
+    asker: Asker,
+    Path(session): Path<String>,
+    _: Body,
+) -> Result<Json<Value>, Answer> {
+    let id = named(&session)?;
+    let limits = host.tickets().limits.clone();
+    let beat = host.store().session_heartbeat(asker.caller(), asker.agent()?, id, limits).await?;
+    Ok(Json(match beat.map_err(|_| missing())? {
+        Ok(()) => json!({ "authorized": true }),
+        // Clients know five words; the sixth key says more to those that look.
+        Err(reason) => {
+            json!({ "authorized": false, "reason": reason.compatible().as_str(), "cause": reason.as_str() })
+        }
+    }))
+}
+
+/// A party says how a session is.
+pub(super) async fn mark(
+    State(host): State<Host>,
+    asker: Asker,
+    Path(session): Path<String>,
+    Body(body): Body,
+) -> Result<Json<Value>, Answer> {
+    let id = named(&session)?;
+    let mut issues = Issues::default();
+    let read =
+        Form::of(body.as_ref(), &mut issues).and_then(|form| match form.text("status", 16, &mut issues)? {
+            "active" => Some(Mark::Active),
+            "grace" => Some(Mark::Grace),
+            _ => {
+                issues.add(&form.path("status"), "Expected one of active, grace");
+                None
+            }
+        });
+    let mark = issues.done(read)?;
+    let limits = host.tickets().limits.clone();
+    let done = host.store().mark_session(asker.caller(), asker.agent()?, id, mark, limits).await?;
+    done.map_err(|refusal| match refusal {
+        Refusal::SessionOver => Answer::new(StatusCode::CONFLICT, "Session is terminated"),
+        _ => missing(),
+    })?;
+    Ok(Json(json!({ "ok": true })))
+}
+
+/// Ends a session.
+pub(super) async fn end(
+    State(host): State<Host>,
+    asker: Asker,
+    Path(session): Path<String>,
+    _: Body,
+) -> Result<Json<Value>, Answer> {
+    asker.operator()?;
+    let id = named(&session)?;
+    host.store().end_session(asker.caller(), id).await?.map_err(|_| missing())?;
+    Ok(Json(json!({ "ok": true })))
+}
+
+/// Lists sessions.
+pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> Result<Json<Value>, Answer> {
+    asker.operator()?;
+    let after = page.after.as_deref().map(place).transpose()?;
+    let found = host.store().sessions(asker.tenant(), after, page.limit).await?;
+    let next = next(found.len(), page.limit, || found.last().map(|last| cursor(last.created_at, last.id)));
+    let sessions: Vec<_> = found.iter().map(|one| view(one, &one.ticket.to_string())).collect();
+    Ok(Json(json!({ "sessions": sessions, "next": next })))
+}
+
+fn view(session: &Session, ticket: &str) -> Value {
+    let mut view = json!({
+        "sessionId": session.id.to_string(), "ticketId": ticket, "scope": session.scope.as_str(),
+        "instanceId": session.instance.to_string(), "source": session.source.label(),
+        "target": session.target.label(), "createdAt": time(session.created_at),
+        "lastActivityAt": time(session.last_activity), "status": session.status.as_str(),
+        "reconnectGraceSeconds": GRACE,
+    });
+    if let (SessionStatus::Ended { at, reason }, Some(fields)) = (session.status, view.as_object_mut()) {
+        let by = if reason == EndReason::AdminKilled { "admin" } else { "system" };
+        fields.insert("terminatedBy".into(), by.into());
+        fields.insert("terminatedAt".into(), time(at).into());
+        fields.insert("reason".into(), reason.as_str().into());
+    }
+    view
+}

@@ -1,0 +1,63 @@
+//! The key of tickets: 256 bits in a file that only its user reads.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use waystation_core::ticket::TicketKey;
+use waystation_files::Access;
+
+use crate::error::StartError;
+
+/// The name of the file in the data folder.
+const FILE: &str = "ticket-key";
+
+/// The key of the configuration, or that of the data folder, which is made where there is none.
+pub(super) fn open(named: Option<&Path>, data: &Path) -> Result<TicketKey, StartError> {
+    let path = named.map_or_else(|| data.join(FILE), Path::to_path_buf);
+    let failed = |message: String| StartError::TicketKey { path: path.display().to_string(), message };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let mut key = [0; 32];
+            let text = text.trim();
+            match hex::decode_to_slice(text, &mut key) {
+                Ok(()) => Ok(TicketKey::new(key)),
+                Err(_) => Err(failed("it is not 64 hex digits".into())),
+            }
+        }
+        // One that was named is not made up: other hosts have another.
+        Err(e) if e.kind() == ErrorKind::NotFound && named.is_none() => {
+            let key: [u8; 32] = rand::random();
+            let written = waystation_files::replace(&path, hex::encode(key).as_bytes(), Access::Private);
+            written.map_err(|e| failed(e.to_string()))?;
+            Ok(TicketKey::new(key))
+        }
+        Err(e) => Err(failed(e.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn made_once_private_and_never_made_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let id = |named: Option<&Path>| open(named, folder.path()).map(|key| key.id(&[1; 16]).reveal());
+        let first = id(None).unwrap();
+        assert_eq!(id(None).unwrap(), first);
+        let path = folder.path().join(FILE);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let other = folder.path().join("other");
+        assert_eq!(id(Some(&other)).unwrap_err().code(), "ticket-key");
+        assert!(!other.exists());
+        std::fs::copy(&path, &other).unwrap();
+        assert_eq!(id(Some(&other)).unwrap(), first, "hosts that have the same key make the same tickets");
+        for bad in ["", "short", &"g".repeat(64), &"0".repeat(66)] {
+            std::fs::write(&other, bad).unwrap();
+            let error = id(Some(&other)).unwrap_err();
+            assert!(bad.is_empty() || !error.to_string().contains(bad), "{error}");
+        }
+    }
+}

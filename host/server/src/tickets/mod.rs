@@ -1,0 +1,71 @@
+//! What the host needs for tickets beside the database: a key, limits, and somebody who sweeps.
+
+mod direct;
+mod key;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use waystation_core::name::TenantName;
+use waystation_core::ticket::{TicketKey, TicketLimits};
+use waystation_store::tickets::Caller;
+
+use crate::config::Config;
+use crate::error::StartError;
+use crate::host::Host;
+
+pub(crate) use direct::Refused;
+
+/// Between two sweeps.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// See the module.
+pub(crate) struct Tickets {
+    pub(crate) key: TicketKey,
+    pub(crate) limits: Arc<TicketLimits>,
+    private_addresses: bool,
+}
+
+impl Tickets {
+    /// Reads the key, or makes it.
+    pub(crate) fn open(config: &Config) -> Result<Self, StartError> {
+        let key = key::open(config.tickets.key_file.as_deref(), &config.server.data_dir)?;
+        let limits = Arc::new(config.tickets.limits());
+        Ok(Self { key, limits, private_addresses: config.tickets.private_addresses })
+    }
+
+    /// Whether a target may be sent to this host.
+    pub(crate) async fn direct(&self, host: &str) -> Result<(), Refused> {
+        direct::check(host, self.private_addresses).await
+    }
+}
+
+/// The tenant of everybody whose certificate names none.
+pub(crate) fn default_tenant() -> Option<TenantName> {
+    "default".parse().ok()
+}
+
+/// Ends and removes what time has come for, and takes note of what other hosts revoked, until the host stops.
+pub(crate) async fn sweep(host: Host, stop: CancellationToken) {
+    let Some(tenant) = default_tenant() else { return };
+    while !stop.is_cancelled() {
+        let caller = Caller {
+            tenant: tenant.clone(),
+            actor: "host".into(),
+            plane: "host",
+            request: None,
+            address: None,
+            now: Timestamp::now(),
+        };
+        let swept = host.store().sweep_tickets(caller, Arc::clone(&host.tickets().limits)).await;
+        if swept.as_ref().is_ok_and(|swept| swept.more) {
+            continue;
+        }
+        if let Err(e) = swept.map(drop).and(host.look_at_revocations().await) {
+            tracing::error!(code = e.code(), error = %e, "tickets were not swept; trying again");
+        }
+        stop.run_until_cancelled(tokio::time::sleep(SWEEP)).await;
+    }
+}

@@ -1,0 +1,168 @@
+//! Agents with certificates of the host's authority, and operators, over TLS.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::process::Child;
+use tokio_rustls::TlsConnector;
+
+use crate::patience::until;
+use crate::{Folder, settings};
+
+/// A host that speaks TLS.
+#[derive(Debug)]
+pub struct TlsHost {
+    /// Its process; it ends with this.
+    pub process: Child,
+    /// Where it is.
+    pub address: String,
+    token: String,
+    roots: String,
+}
+
+/// What was answered: the status, and the body where there is one.
+pub type Told = (u16, Value);
+
+impl TlsHost {
+    /// The configuration of one, with more sections.
+    ///
+    /// # Errors
+    /// When no folder can be made.
+    pub fn folder(sections: &str) -> Result<Folder> {
+        Folder::with_text(&format!("{}\n[server.tls]\nenabled = true\n{sections}", settings::HOST))
+    }
+
+    /// Starts one, and waits for it.
+    ///
+    /// # Errors
+    /// When it does not answer; with its log.
+    pub async fn start(folder: &Folder) -> Result<Self> {
+        let _ = std::fs::remove_file(folder.data().join("address"));
+        let log = folder.path().join("stderr.log");
+        let file = std::fs::File::create(&log)?;
+        let process = folder.command(&["serve"])?.stdout(file.try_clone()?).stderr(file).spawn()?;
+        let address = until("the host answers over TLS", async || {
+            let Ok(address) = std::fs::read_to_string(folder.data().join("address")) else { return Ok(None) };
+            let address = address.trim().to_owned();
+            Ok(TcpStream::connect(&address).await.is_ok().then_some(address))
+        });
+        let address = address.await.with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
+        let token = std::fs::read_to_string(folder.data().join("api-token"))?.trim().to_owned();
+        let roots = std::fs::read_to_string(folder.data().join("pki/authorities.pem"))?;
+        Ok(Self { process, address, token, roots })
+    }
+
+    /// Somebody without a certificate, with this in `Authorization` or nothing.
+    ///
+    /// # Errors
+    /// When the roots cannot be read.
+    pub fn anybody(&self, authorization: Option<&str>) -> Result<Party> {
+        self.party(None, authorization)
+    }
+
+    /// The operator.
+    ///
+    /// # Errors
+    /// When the roots cannot be read.
+    pub fn operator(&self) -> Result<Party> {
+        self.anybody(Some(&format!("Bearer {}", self.token)))
+    }
+
+    /// Enrols an agent with these capabilities.
+    ///
+    /// # Errors
+    /// When the host refuses it.
+    pub async fn enrol(&self, label: &str, capabilities: &[&str]) -> Result<Party> {
+        let key = KeyPair::generate()?;
+        let csr = CertificateParams::default().serialize_request(&key)?.pem()?;
+        let body = json!({ "label": label, "capabilities": capabilities, "csr": csr });
+        let (status, told) = self.operator()?.call("POST", "/api/v1/agents", Some(&body)).await?;
+        ensure!(status == 201, "{status} {told}");
+        let pem = told["issued"]["certificate"].as_str().context("no certificate")?;
+        self.party(Some((pem, &key)), None)
+    }
+
+    fn party(&self, identity: Option<(&str, &KeyPair)>, authorization: Option<&str>) -> Result<Party> {
+        let mut store = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(self.roots.as_bytes()) {
+            store.add(certificate?)?;
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        let builder = builder.with_root_certificates(store);
+        let config = match identity {
+            None => builder.with_no_client_auth(),
+            Some((pem, key)) => {
+                let certificate = CertificateDer::from_pem_slice(pem.as_bytes())?;
+                let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+                builder.with_client_auth_cert(vec![certificate], key)?
+            }
+        };
+        let connector = TlsConnector::from(Arc::new(config));
+        let authorization =
+            authorization.map(|value| format!("authorization: {value}\r\n")).unwrap_or_default();
+        Ok(Party { connector, address: self.address.clone(), authorization })
+    }
+}
+
+/// Somebody who asks.
+#[derive(Clone)]
+pub struct Party {
+    connector: TlsConnector,
+    address: String,
+    authorization: String,
+}
+
+impl std::fmt::Debug for Party {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Party").finish_non_exhaustive()
+    }
+}
+
+impl Party {
+    /// Asks there from now on.
+    pub fn moved_to(&mut self, host: &TlsHost) {
+        self.address.clone_from(&host.address);
+    }
+
+    /// Asks, on a connection of its own.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Told> {
+        match body {
+            None => self.raw(method, path, "", "").await,
+            Some(body) => {
+                self.raw(method, path, "content-type: application/json\r\n", &body.to_string()).await
+            }
+        }
+    }
+
+    /// The same with these headers and this body.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn raw(&self, method: &str, path: &str, headers: &str, body: &str) -> Result<Told> {
+        let stream = TcpStream::connect(&self.address).await?;
+        let mut stream = self.connector.connect(ServerName::try_from("localhost")?, stream).await?;
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n{}{headers}\r\n{body}",
+            body.len(),
+            self.authorization,
+        );
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        let answer = String::from_utf8(answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("half an answer")?;
+        let status = head.split_whitespace().nth(1).context("no status")?.parse()?;
+        Ok((status, if body.is_empty() { Value::Null } else { serde_json::from_str(body)? }))
+    }
+}

@@ -1,0 +1,417 @@
+//! How agents admit each other, through the real host over TLS: the reference API, and who is refused.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use waystation_tests::agents::{Party, TlsHost, Told};
+
+const SHELL: &str = "shell:connect";
+
+fn scope() -> Value {
+    json!({
+        "name": "shell", "version": "1.0.0", "description": "Shells", "ignored": true,
+        "scopes": [{ "name": SHELL, "description": "Opens one", "instanceScoped": true, "more": 1 }],
+        "transport": { "strategies": ["relay", "direct"], "preferred": "relay", "port": 0, "protocol": "wss" },
+    })
+}
+
+/// A host with a scope, the agents `source` and `target`, and an instance to which the target is assigned.
+struct Site {
+    host: TlsHost,
+    operator: Party,
+    source: Party,
+    target: Party,
+    instance: String,
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value}"))
+}
+
+impl Site {
+    async fn new(host: TlsHost) -> Result<Self> {
+        let operator = host.operator()?;
+        let told = operator.call("POST", "/api/tickets/scopes", Some(&scope())).await?;
+        assert_eq!(told, (201, json!({ "ok": true, "registered": [SHELL] })));
+        let (source, target) = (host.enrol("source", &[SHELL]).await?, host.enrol("target", &[SHELL]).await?);
+        let wanted = json!({ "scope": SHELL, "transport": { "strategies": ["relay"] } });
+        let (status, told) = source.call("POST", "/api/tickets/instances", Some(&wanted)).await?;
+        assert_eq!(status, 201, "{told}");
+        let instance = text(&told["instanceId"]).to_owned();
+        assert_eq!(told["instanceScope"], format!("{SHELL}:{instance}"));
+        let wanted = json!({ "agentLabel": "target", "instanceScope": format!("{SHELL}:{instance}") });
+        let (status, told) = operator.call("POST", "/api/tickets/assignments", Some(&wanted)).await?;
+        assert_eq!((status, &told["assignment"]["assignedBy"]), (201, &json!("admin")));
+        Ok(Self { host, operator, source, target, instance })
+    }
+
+    async fn ask(&self) -> Result<Told> {
+        let wanted = json!({ "scope": SHELL, "instanceId": self.instance, "target": "target" });
+        self.source.call("POST", "/api/tickets", Some(&wanted)).await
+    }
+
+    async fn ticket(&self) -> Result<String> {
+        let (status, told) = self.ask().await?;
+        assert_eq!(status, 201, "{told}");
+        Ok(text(&told["ticket"]["id"]).to_owned())
+    }
+
+    async fn validate(&self, id: &str) -> Result<Told> {
+        self.target.call("POST", "/api/tickets/validate", Some(&json!({ "ticketId": id }))).await
+    }
+
+    async fn session(&self, id: &str) -> Result<Told> {
+        self.target.call("POST", "/api/tickets/sessions", Some(&json!({ "ticketId": id }))).await
+    }
+}
+
+#[tokio::test]
+async fn one_agent_admits_another_and_an_operator_ends_it() -> Result<()> {
+    let folder = TlsHost::folder("")?;
+    let site = Site::new(TlsHost::start(&folder).await?).await?;
+    let (status, told) = site.ask().await?;
+    let ticket = &told["ticket"];
+    assert_eq!((status, &ticket["source"], &ticket["target"]), (201, &json!("source"), &json!("target")));
+    let id = text(&ticket["id"]).to_owned();
+    let expires = text(&ticket["expiresAt"]);
+    assert!(id.len() == 64 && expires.len() == 24 && expires.ends_with('Z'), "{ticket}");
+
+    let (status, inbox) = site.target.call("GET", "/api/tickets/inbox", None).await?;
+    assert_eq!((status, &inbox["tickets"][0]["id"]), (200, &json!(id)));
+    assert_eq!(inbox["tickets"][0]["transport"], json!({ "strategies": ["relay"] }));
+    let nothing = (200, json!({ "tickets": [] }));
+    assert_eq!(site.source.call("GET", "/api/tickets/inbox", None).await?, nothing);
+
+    let invalid = (401, json!({ "error": "Invalid ticket" }));
+    let stolen = site.source.call("POST", "/api/tickets/validate", Some(&json!({ "ticketId": id }))).await?;
+    assert_eq!(stolen, invalid);
+    assert_eq!(site.session(&id).await?, (400, json!({ "error": "Invalid ticket" })), "not redeemed yet");
+    let (status, told) = site.validate(&id).await?;
+    assert_eq!((status, &told["valid"], &told["source"]), (200, &json!(true), &json!("source")));
+    assert_eq!(site.validate(&id).await?, invalid);
+
+    let (status, told) = site.session(&id).await?;
+    let session = told["session"].clone();
+    assert_eq!((status, &session["status"], &session["ticketId"]), (201, &json!("active"), &json!(id)));
+    assert_eq!(site.session(&id).await?.0, 409);
+    let path = format!("/api/tickets/sessions/{}", text(&session["sessionId"]));
+    let beat = format!("{path}/heartbeat");
+    assert_eq!(site.target.call("POST", &beat, None).await?, (200, json!({ "authorized": true })));
+    assert_eq!(site.source.call("POST", &beat, None).await?.0, 404);
+    let grace = json!({ "status": "grace" });
+    assert_eq!(site.source.call("PATCH", &path, Some(&grace)).await?, (200, json!({ "ok": true })));
+
+    // Lists are for operators, and have no ids that could be redeemed.
+    let (status, listed) = site.operator.call("GET", "/api/tickets", None).await?;
+    assert_eq!((status, &listed["tickets"][0]["state"]), (200, &json!("redeemed")));
+    assert!(!listed.to_string().contains(&id), "{listed}");
+    let (_, listed) = site.operator.call("GET", "/api/tickets/sessions", None).await?;
+    assert_eq!(listed["sessions"][0]["status"], "grace");
+    assert!(!listed.to_string().contains(&id), "{listed}");
+    let (_, all) = site.operator.call("GET", "/api/tickets/scopes", None).await?;
+    assert_eq!(all["scopes"][0]["name"], "shell");
+    assert_eq!(
+        (&all["instances"][0]["status"], &all["assignments"][0]["agentLabel"]),
+        (&json!("active"), &json!("target"))
+    );
+    let of = format!("/api/tickets/assignments?agentLabel=target&instanceScope={SHELL}%3A{}", site.instance);
+    assert_eq!(site.operator.call("GET", &of, None).await?.1["assignments"].as_array().unwrap().len(), 1);
+
+    assert_eq!(site.operator.call("DELETE", &path, None).await?, (200, json!({ "ok": true })));
+    let over = json!({ "authorized": false, "reason": "admin_killed", "cause": "admin_killed" });
+    assert_eq!(site.target.call("POST", &beat, None).await?, (200, over));
+    assert_eq!(
+        site.target.call("PATCH", &path, Some(&grace)).await?,
+        (409, json!({ "error": "Session is terminated" }))
+    );
+
+    // A ticket is taken back by what lists call it; it opens nothing then.
+    let pending = site.ticket().await?;
+    let (_, listed) = site.operator.call("GET", "/api/tickets?limit=1", None).await?;
+    let next = format!("/api/tickets?after={}", text(&listed["next"]));
+    let (_, listed) = site.operator.call("GET", &next, None).await?;
+    let digest = text(&listed["tickets"][0]["id"]);
+    assert_eq!(site.operator.call("DELETE", &format!("/api/tickets/{digest}"), None).await?.0, 200);
+    assert_eq!(site.validate(&pending).await?, invalid);
+    assert_eq!(site.session(&pending).await?.0, 400);
+
+    // A capability, an assignment, an instance: each ends what stands on it.
+    let id = site.ticket().await?;
+    site.validate(&id).await?;
+    let (_, told) = site.session(&id).await?;
+    let beat = format!("/api/tickets/sessions/{}/heartbeat", text(&told["session"]["sessionId"]));
+    let assignment = format!("/api/tickets/assignments/target/{SHELL}%3A{}", site.instance);
+    assert_eq!(site.operator.call("DELETE", &assignment, None).await?, (200, json!({ "ok": true })));
+    assert_eq!(site.operator.call("DELETE", &assignment, None).await?.0, 404);
+    assert_eq!(site.target.call("POST", &beat, None).await?.1["reason"], "assignment_removed");
+    assert_eq!(site.ask().await?, (404, json!({ "error": "Not found" })));
+    let removed =
+        site.source.call("DELETE", &format!("/api/tickets/instances/{}", site.instance), None).await?;
+    assert_eq!(removed, (200, json!({ "ok": true, "instanceId": site.instance })));
+    let (_, told) = site.operator.call("GET", "/api/v1/audit/verify", None).await?;
+    assert_eq!((&told["whole"], &told["broken"]), (&json!(true), &Value::Null));
+    let (_, told) =
+        site.operator.call("GET", "/api/v1/audit?actor=agent%3Asource&action=ticket.issue", None).await?;
+    let outcomes: Vec<_> = told["rows"].as_array().unwrap().iter().map(|row| text(&row["outcome"])).collect();
+    assert_eq!(outcomes, ["ok", "ok", "ok", "ticket-not-assigned"]);
+    assert!(!told.to_string().contains(&pending), "no secret is on record");
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_gets_what_is_not_theirs() -> Result<()> {
+    let folder = TlsHost::folder("")?;
+    let site = Site::new(TlsHost::start(&folder).await?).await?;
+    let (status, told) = site.host.anybody(None)?.call("GET", "/api/tickets/inbox", None).await?;
+    assert_eq!((status, &told["error"]), (403, &json!("mTLS certificate required")));
+    for wrong in ["Bearer wrong", "Basic eDp5", "Bearer", ""] {
+        let (status, _) = site.host.anybody(Some(wrong))?.call("GET", "/api/tickets", None).await?;
+        assert_eq!(status, 401, "{wrong:?}");
+    }
+    let instance = format!("/api/tickets/instances/{}", site.instance);
+    let operators = [
+        ("GET", "/api/tickets".to_owned(), None),
+        ("GET", "/api/tickets/scopes".to_owned(), None),
+        ("POST", "/api/tickets/scopes".to_owned(), Some(scope())),
+        ("PUT", "/api/tickets/scopes/shell".to_owned(), Some(scope())),
+        ("DELETE", "/api/tickets/scopes/shell".to_owned(), None),
+        ("GET", "/api/tickets/instances".to_owned(), None),
+        ("GET", "/api/tickets/assignments".to_owned(), None),
+        ("POST", "/api/tickets/assignments".to_owned(), Some(json!({}))),
+        ("DELETE", format!("/api/tickets/assignments/target/{SHELL}%3A{}", site.instance), None),
+        ("DELETE", format!("/api/tickets/{}", "0".repeat(64)), None),
+        ("GET", "/api/tickets/sessions".to_owned(), None),
+        ("DELETE", format!("/api/tickets/sessions/{}", "0".repeat(32)), None),
+    ];
+    for (method, path, body) in &operators {
+        let (status, told) = site.source.call(method, path, body.as_ref()).await?;
+        assert_eq!(
+            (status, &told["error"]),
+            (403, &json!("Insufficient certificate scope")),
+            "{method} {path}"
+        );
+        assert_eq!(told["details"], json!({ "required": ["admin"], "current": "agent" }));
+    }
+    // A certificate is no token, and a token is no certificate.
+    for path in ["/api/v1/agents", "/api/v1/audit", "/api/v1/items", "/metrics"] {
+        assert_eq!(site.source.call("GET", path, None).await?.0, 401, "{path}");
+    }
+    let register = json!({ "scope": SHELL, "transport": { "strategies": ["relay"] } });
+    let ask = json!({ "scope": SHELL, "instanceId": site.instance, "target": "target" });
+    let agents = [
+        ("POST", "/api/tickets/instances".to_owned(), Some(register.clone())),
+        ("POST", format!("{instance}/heartbeat"), None),
+        ("POST", "/api/tickets".to_owned(), Some(ask)),
+        ("GET", "/api/tickets/inbox".to_owned(), None),
+        ("POST", "/api/tickets/sessions".to_owned(), Some(json!({ "ticketId": "00" }))),
+        ("POST", format!("/api/tickets/sessions/{}/heartbeat", "0".repeat(32)), None),
+    ];
+    for (method, path, body) in &agents {
+        let told = site.operator.call(method, path, body.as_ref()).await?;
+        assert_eq!(told, (400, json!({ "error": "Agent label required" })), "{method} {path}");
+    }
+    let validated =
+        site.operator.call("POST", "/api/tickets/validate", Some(&json!({ "ticketId": "00" }))).await?;
+    assert_eq!(validated, (401, json!({ "error": "Invalid ticket" })));
+    assert_eq!(site.target.call("DELETE", &instance, None).await?.0, 404, "somebody else's");
+    assert_eq!(site.target.call("POST", &format!("{instance}/heartbeat"), None).await?.0, 404);
+    let weak = site.host.enrol("weak", &["other:thing"]).await?;
+    let told = weak.call("POST", "/api/tickets/instances", Some(&register)).await?;
+    assert_eq!(told, (403, json!({ "error": "Insufficient capability" })));
+
+    // A revoked agent is nobody at once, with all that it enrolled and all that stands on it.
+    let id = site.ticket().await?;
+    site.validate(&id).await?;
+    site.session(&id).await?;
+    let helper = site.host.enrol("plugin-agent:target:helper", &[SHELL]).await?;
+    assert_eq!(helper.call("GET", "/api/tickets/inbox", None).await?.0, 200);
+    let (status, told) = site.operator.call("DELETE", "/api/v1/agents/target", None).await?;
+    assert_eq!((status, &told["sessions"]), (200, &json!(1)));
+    assert_eq!(told["revoked"], json!(["target", "plugin-agent:target:helper"]));
+    for gone in [&site.target, &helper] {
+        let told = gone.call("GET", "/api/tickets/inbox", None).await;
+        assert!(told.is_err(), "its certificate opens no connection: {told:?}");
+    }
+    let (_, listed) = site.operator.call("GET", "/api/tickets/sessions", None).await?;
+    assert_eq!(listed["sessions"][0]["reason"], "target_revoked");
+    assert_eq!(site.ask().await?.0, 404);
+    // Enrolled again it is the same agent, with a new certificate only.
+    let again = site.host.enrol("target", &[SHELL]).await?;
+    assert_eq!(again.call("GET", "/api/tickets/inbox", None).await?.0, 200);
+    assert!(site.target.call("GET", "/api/tickets/inbox", None).await.is_err());
+    assert_eq!(site.ask().await?.0, 201);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_not_asked_rightly_is_told_field_by_field() -> Result<()> {
+    let folder = TlsHost::folder("[tickets]\nrequests = 2\n")?;
+    let site = Site::new(TlsHost::start(&folder).await?).await?;
+    for (method, path) in [
+        ("GET", "/api/tickets/"),
+        ("PUT", "/api/tickets"),
+        ("GET", "/api/tickets/nothing/here"),
+        ("PATCH", "/api/tickets/inbox"),
+    ] {
+        assert_eq!(
+            site.operator.call(method, path, None).await?,
+            (404, json!({ "error": "Not found" })),
+            "{method} {path}"
+        );
+    }
+    let json_kind = "content-type: application/json\r\n";
+    let at = "/api/tickets/scopes";
+    let empty = "Body cannot be empty when content-type is set to 'application/json'";
+    assert_eq!(site.operator.raw("POST", at, json_kind, "").await?, (400, json!({ "error": empty })));
+    let broken = "Body is not valid JSON but content-type is set to 'application/json'";
+    assert_eq!(site.operator.raw("POST", at, json_kind, "{").await?, (400, json!({ "error": broken })));
+    let media = (415, json!({ "error": "Unsupported Media Type" }));
+    assert_eq!(site.operator.raw("POST", at, "content-type: text/xml\r\n", "<a/>").await?, media);
+    let large = format!("\"{}\"", "x".repeat(1 << 20));
+    assert_eq!(
+        site.operator.raw("POST", at, json_kind, &large).await?,
+        (413, json!({ "error": "Request body is too large" }))
+    );
+
+    let issues = async |party: &Party, path: &str, body: Value| {
+        let (status, told) = party.call("POST", path, Some(&body)).await.unwrap();
+        assert_eq!((status, &told["error"]), (400, &json!("Validation failed")), "{body}: {told}");
+        let issues = told["details"]["issues"].as_array().unwrap().iter();
+        issues.map(|issue| issue["path"].to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(issues(&site.operator, at, json!([])).await, "[]");
+    assert_eq!(issues(&site.operator, at, json!("text")).await, "[]");
+    let all = r#"["name"] ["version"] ["description"] ["scopes"] ["transport"]"#;
+    assert_eq!(issues(&site.operator, at, json!({})).await, all);
+    let change = |pointer: &str, value: Value| {
+        let mut scope = scope();
+        *scope.pointer_mut(pointer).unwrap() = value;
+        scope
+    };
+    for (pointer, value) in [
+        ("/name", json!("Shell")),
+        ("/name", json!("agents")),
+        ("/name", json!("x".repeat(51))),
+        ("/version", json!("")),
+        ("/version", json!(1)),
+        ("/description", json!("x".repeat(501))),
+        ("/scopes", json!([])),
+        ("/scopes/0/name", json!("shell")),
+        ("/scopes/0/instanceScoped", json!("yes")),
+        ("/transport/strategies", json!([])),
+        ("/transport/strategies/0", json!("pigeon")),
+        ("/transport/preferred", json!("pigeon")),
+        ("/transport/port", json!(80)),
+        ("/transport/port", json!(1.5)),
+        ("/transport/port", json!(65_536)),
+        ("/transport/protocol", json!("udp")),
+    ] {
+        let found = issues(&site.operator, at, change(pointer, value)).await;
+        let path: Vec<Value> =
+            pointer[1..].split('/').map(|p| p.parse::<u64>().map_or(json!(p), |n| json!(n))).collect();
+        assert_eq!(found, Value::from(path).to_string(), "{pointer}");
+    }
+    let taken = site.operator.call("POST", at, Some(&scope())).await?;
+    assert_eq!(taken, (409, json!({ "error": "Ticket scope \"shell\" is already registered" })));
+    let newer = change("/version", json!("2.0.0"));
+    assert_eq!(site.operator.call("PUT", "/api/tickets/scopes/shell", Some(&newer)).await?.0, 200);
+    let missing = (404, json!({ "error": "Ticket scope \"other\" not found" }));
+    assert_eq!(site.operator.call("DELETE", "/api/tickets/scopes/other", None).await?, missing);
+
+    // No source sends a target into its own network.
+    let direct = |host: &str, port: u64| json!({ "scope": SHELL, "transport": { "strategies": ["direct"], "direct": { "host": host, "port": port } } });
+    for closed in
+        ["127.0.0.1", "LOCALHOST", "0x7f000001", "10.1", "::ffff:127.0.0.1", "169.254.169.254", "a b", ""]
+    {
+        let found = issues(&site.source, "/api/tickets/instances", direct(closed, 4_000)).await;
+        assert_eq!(found, r#"["transport","direct","host"]"#, "{closed}");
+    }
+    let found = issues(&site.source, "/api/tickets/instances", direct("1.1.1.1", 80)).await;
+    assert_eq!(found, r#"["transport","direct","port"]"#);
+    let (status, told) =
+        site.source.call("POST", "/api/tickets/instances", Some(&direct("1.1.1.1", 4_000))).await?;
+    assert_eq!(
+        (status, &told["instanceId"]),
+        (200, &json!(site.instance)),
+        "the same instance, reached otherwise"
+    );
+    let unknown = json!({ "scope": "none:such", "transport": { "strategies": ["relay"] } });
+    assert_eq!(site.source.call("POST", "/api/tickets/instances", Some(&unknown)).await?.0, 403);
+
+    for id in ["ABCDEF", "xyz", "%20", "0x1"] {
+        assert_eq!(
+            site.source.call("DELETE", &format!("/api/tickets/instances/{id}"), None).await?.0,
+            400,
+            "{id}"
+        );
+    }
+    assert_eq!(site.source.call("DELETE", "/api/tickets/instances/abcdef", None).await?.0, 404);
+    assert_eq!(
+        issues(&site.target, "/api/tickets/validate", json!({ "ticketId": "ABC" })).await,
+        r#"["ticketId"]"#
+    );
+    let short =
+        site.target.call("POST", "/api/tickets/validate", Some(&json!({ "ticketId": "abc" }))).await?;
+    assert_eq!(short.0, 401);
+    let twice = site.operator.call("GET", "/api/tickets/assignments?agentLabel=a&agentLabel=b", None).await?;
+    assert_eq!(twice.0, 400);
+    for bad in ["limit=0", "limit=1001", "limit=x", "after=x", "after=1.zz"] {
+        assert_eq!(site.operator.call("GET", &format!("/api/tickets?{bad}"), None).await?.0, 400, "{bad}");
+    }
+    let add = json!({ "agentLabel": "nobody", "instanceScope": format!("{SHELL}:{}", site.instance) });
+    let told = site.operator.call("POST", "/api/tickets/assignments", Some(&add)).await?;
+    assert_eq!(told, (404, json!({ "error": "Agent not found or revoked" })));
+
+    // As often as the configuration says, and no more.
+    assert_eq!((site.ask().await?.0, site.ask().await?.0), (201, 201));
+    assert_eq!(site.ask().await?, (429, json!({ "error": "Rate limit exceeded" })));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_killed_host_loses_no_ticket_and_honours_none_twice() -> Result<()> {
+    let folder = TlsHost::folder("[tickets]\nrequests = 1000\nlife = \"10m\"\n")?;
+    let mut site = Site::new(TlsHost::start(&folder).await?).await?;
+    let mut pending = Vec::new();
+    for round in 0..3 {
+        // Asked for and redeemed until the moment it is killed.
+        let mut redeemed = Vec::new();
+        for _ in 0..4 {
+            pending.push(site.ticket().await?);
+        }
+        while let Some(id) = pending.pop().filter(|_| redeemed.len() < 3) {
+            assert_eq!(site.validate(&id).await?.0, 200);
+            redeemed.push(id);
+        }
+        let asking = tokio::spawn({
+            let (source, instance) = (site.source.clone(), site.instance.clone());
+            async move {
+                let wanted = json!({ "scope": SHELL, "instanceId": instance, "target": "target" });
+                let mut told = Vec::new();
+                while let Ok((201, one)) = source.call("POST", "/api/tickets", Some(&wanted)).await {
+                    told.push(text(&one["ticket"]["id"]).to_owned());
+                }
+                told
+            }
+        });
+        // At any moment: this waits for nothing.
+        tokio::time::sleep(std::time::Duration::from_millis(50 * (round + 1))).await;
+        site.host.process.kill().await?;
+        let acknowledged = asking.await?;
+        let host = TlsHost::start(&folder).await?;
+        for party in [&mut site.operator, &mut site.source, &mut site.target] {
+            party.moved_to(&host);
+        }
+        site.host = host;
+        for id in &redeemed {
+            assert_eq!(site.validate(id).await?.0, 401, "it was redeemed before");
+        }
+        for id in &acknowledged {
+            assert_eq!(site.validate(id).await?.0, 200, "what was acknowledged is there");
+            assert_eq!(site.validate(id).await?.0, 401);
+        }
+    }
+    let (_, told) = site.operator.call("GET", "/api/v1/audit/verify", None).await?;
+    assert_eq!(told["whole"], true, "{told}");
+    Ok(())
+}
