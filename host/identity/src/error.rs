@@ -1,0 +1,74 @@
+//! What is refused, and why.
+
+use std::time::Duration;
+
+use crate::password::{MAX_PASSWORD, MIN_PASSWORD};
+
+/// Why a credential does not hold, or cannot be made.
+///
+/// The sentences are for logs and for those who may know. Towards somebody who is not logged in, all that speaks against a
+/// credential is one answer: 401.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// A text that is no credential of the kind that is asked for here. It is not repeated.
+    #[error("this is not {0}; copy it whole, as it was shown")]
+    Form(&'static str),
+    /// A password that is too short or too long to be chosen.
+    #[error("a password has {MIN_PASSWORD} to {MAX_PASSWORD} bytes; choose a longer or a shorter one")]
+    PasswordLength,
+    /// A kept password hash that is not one that this host makes.
+    #[error("the stored hash of this password cannot be used; set a new password")]
+    PasswordHash,
+    /// A cost of hashing that is below what protects, or above what a host bears.
+    #[error("the cost of hashing passwords is out of bounds: {0}")]
+    Cost(&'static str),
+    /// The memory for hashing was not to be had.
+    #[error("there is no memory to check a password with; try again later")]
+    Memory,
+    /// Too many attempts failed.
+    #[error("too many attempts failed; try again in {} s", seconds(.0))]
+    Locked(Duration),
+    /// Too many attempts in too short a time.
+    #[error("too many attempts; try again in {} s", seconds(.0))]
+    TooFast(Duration),
+    /// Six digits that are not those of now.
+    #[error("the code is not that of now; look again, and check the clock of the device")]
+    WrongCode,
+    /// Six digits that were used already, or older ones than those.
+    #[error("the code was used already; wait for the next one")]
+    CodeUsed,
+}
+
+/// In whole seconds, upwards: as `Retry-After` says it.
+const fn seconds(time: &Duration) -> u64 {
+    let whole = time.as_secs();
+    if time.subsec_nanos() == 0 { whole } else { whole.saturating_add(1) }
+}
+
+impl IdentityError {
+    /// The stable word for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Form(_) => "invalid-credential",
+            Self::PasswordLength => "password-length",
+            Self::PasswordHash => "unusable-password-hash",
+            Self::Cost(_) => "password-cost",
+            Self::Memory => "out-of-memory",
+            Self::Locked(_) => "locked",
+            Self::TooFast(_) => "too-many-attempts",
+            Self::WrongCode => "wrong-code",
+            Self::CodeUsed => "code-used",
+        }
+    }
+
+    /// After how many seconds it makes sense to try again, where that is so.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Locked(time) | Self::TooFast(time) => Some(seconds(time)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What users and machines prove who they are with: the forms of credentials, how they are kept, and when they hold.
+//!
+//! A [`Credential`] is 256 random bits in a form of its own for each kind; a [`PasswordHash`] is what is kept of a
+//! password; [`TotpSecret`] and [`RecoveryCode`] are the second factor.
+//!
+//! Invariants: nothing here has a clock, a database or a socket; what is kept and the time are parameters, and what comes
+//! out is what to keep. No secret prints, none is kept as it is, and none is compared byte by byte.
+#![forbid(unsafe_code)]
+
+mod credential;
+mod error;
+mod lockout;
+mod password;
+mod recovery;
+mod totp;
+
+pub use credential::{
+    Agent, AgentKey, Api, ApiToken, Credential, CredentialDigest, Enrolment, EnrolmentToken, Kind, RANDOM,
+};
+pub use error::IdentityError;
+pub use lockout::{Attempts, LOGIN_RATE, Lockout, Rate};
+pub use password::{Cost, MAX_PASSWORD, MIN_PASSWORD, NewPassword, PasswordHash, Verdict, verify};
+pub use recovery::{RECOVERY_CODES, RecoveryCode, RecoveryDigest};
+pub use totp::{SKEW, STEP, Step, TotpSecret};
