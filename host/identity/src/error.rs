@@ -38,6 +38,36 @@ pub enum IdentityError {
     /// Six digits that were used already, or older ones than those.
     #[error("the code was used already; wait for the next one")]
     CodeUsed,
+    /// A secret that is too short to sign with.
+    #[error("the secret that tokens are signed with has {0} bytes; give it 32 or more, random ones")]
+    WeakSecret(usize),
+    /// A key that is given twice.
+    #[error("a key that tokens are signed with is given twice; remove one")]
+    SecretTwice,
+    /// More replaced keys than are kept.
+    #[error("there are more than 8 keys that were replaced; remove those that are over")]
+    TooManySecrets,
+    /// What is no token of this host.
+    #[error("this is no token of this host: {0}; log in again")]
+    Jwt(&'static str),
+    /// A token of a key that is not there, or not any more.
+    #[error("this token is signed with a key that does not count here; log in again")]
+    UnknownKey,
+    /// A token that was changed, or made by somebody else.
+    #[error("the signature of this token does not hold; log in again")]
+    Signature,
+    /// A token of another host, or for another part of this one.
+    #[error("this token is not for here; log in here")]
+    Audience,
+    /// A token for something else.
+    #[error("this token is for another purpose; use the one that was made for this")]
+    Purpose,
+    /// A token that does not hold yet.
+    #[error("this token does not hold yet; compare the clocks of the hosts")]
+    NotYet,
+    /// A token that is over.
+    #[error("this token is over; get a new one")]
+    Expired,
 }
 
 /// In whole seconds, upwards: as `Retry-After` says it.
@@ -60,6 +90,16 @@ impl IdentityError {
             Self::TooFast(_) => "too-many-attempts",
             Self::WrongCode => "wrong-code",
             Self::CodeUsed => "code-used",
+            Self::WeakSecret(_) => "weak-jwt-secret",
+            Self::SecretTwice => "jwt-secret-twice",
+            Self::TooManySecrets => "too-many-jwt-secrets",
+            Self::Jwt(_) => "invalid-jwt",
+            Self::UnknownKey => "unknown-jwt-key",
+            Self::Signature => "jwt-signature",
+            Self::Audience => "jwt-audience",
+            Self::Purpose => "jwt-purpose",
+            Self::NotYet => "jwt-not-yet",
+            Self::Expired => "jwt-expired",
         }
     }
 

@@ -1,7 +1,8 @@
 //! What users and machines prove who they are with: the forms of credentials, how they are kept, and when they hold.
 //!
 //! A [`Credential`] is 256 random bits in a form of its own for each kind; a [`PasswordHash`] is what is kept of a
-//! password; [`TotpSecret`] and [`RecoveryCode`] are the second factor.
+//! password; [`TotpSecret`] and [`RecoveryCode`] are the second factor. A [`KeyRing`]
+//! signs and reads access tokens.
 //!
 //! Invariants: nothing here has a clock, a database or a socket; what is kept and the time are parameters, and what comes
 //! out is what to keep. No secret prints, none is kept as it is, and none is compared byte by byte.
@@ -9,6 +10,10 @@
 
 mod credential;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
+mod jwt;
 mod lockout;
 mod password;
 mod recovery;
@@ -18,6 +23,10 @@ pub use credential::{
     Agent, AgentKey, Api, ApiToken, Credential, CredentialDigest, Enrolment, EnrolmentToken, Kind, RANDOM,
 };
 pub use error::IdentityError;
+pub use jwt::{
+    ACCESS_LIFE, Claims, JwtKey, KeyId, KeyRing, MAX_JWT, MIN_SECRET, Purpose, PurposeKind, SKEW_SECONDS,
+    Site, VIEWER_LIFE, ViewerAccess,
+};
 pub use lockout::{Attempts, LOGIN_RATE, Lockout, Rate};
 pub use password::{Cost, MAX_PASSWORD, MIN_PASSWORD, NewPassword, PasswordHash, Verdict, verify};
 pub use recovery::{RECOVERY_CODES, RecoveryCode, RecoveryDigest};
