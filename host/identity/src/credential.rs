@@ -60,6 +60,28 @@ kind!(
     "an agent key"
 );
 
+kind!(
+    /// What a new pair of tokens is got with, once.
+    Refresh,
+    RefreshToken,
+    "wsr_",
+    "a refresh token"
+);
+kind!(
+    /// What the first user becomes owner with, once: the end of the link that is printed at the first start.
+    Link,
+    LinkToken,
+    "wsl_",
+    "a link to become owner"
+);
+kind!(
+    /// What a device asks with whether somebody let it in.
+    Device,
+    DeviceCode,
+    "wsd_",
+    "a device code"
+);
+
 /// A credential of a kind. It is shown to its owner once and never kept.
 pub struct Credential<K: Kind> {
     text: SecretString,

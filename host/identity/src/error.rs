@@ -62,6 +62,18 @@ pub enum IdentityError {
     /// A token for something else.
     #[error("this token is for another purpose; use the one that was made for this")]
     Purpose,
+    /// A token that does not hold any more, since its login ended.
+    #[error("this login has ended; log in again")]
+    Ended,
+    /// A refresh token that was used before: somebody else has it too.
+    #[error("this refresh token was used before, so its login has ended; log in again")]
+    Reused,
+    /// A link or a code that there is not, or not any more.
+    #[error("there is no such link or code any more; ask for a new one")]
+    Gone,
+    /// A link to become owner, when there is one.
+    #[error("there is an owner already; ask them to add you")]
+    OwnerExists,
     /// A token that does not hold yet.
     #[error("this token does not hold yet; compare the clocks of the hosts")]
     NotYet,
@@ -98,8 +110,12 @@ impl IdentityError {
             Self::Signature => "jwt-signature",
             Self::Audience => "jwt-audience",
             Self::Purpose => "jwt-purpose",
+            Self::Ended => "login-ended",
+            Self::Reused => "refresh-reused",
+            Self::Gone => "gone",
+            Self::OwnerExists => "owner-exists",
             Self::NotYet => "jwt-not-yet",
-            Self::Expired => "jwt-expired",
+            Self::Expired => "token-expired",
         }
     }
 

@@ -262,8 +262,8 @@ fn times_hold_at_their_edges() {
             (NOW - 60, None),
             (NOW, None),
             (NOW + life + 59, None),
-            (NOW + life + 60, Some("jwt-expired")),
-            (NOW + 1_000_000, Some("jwt-expired")),
+            (NOW + life + 60, Some("token-expired")),
+            (NOW + 1_000_000, Some("token-expired")),
             (0, Some("jwt-not-yet")),
         ] {
             let answer = hs256().verify(&SITE, purpose.kind(), &text, at(second));
