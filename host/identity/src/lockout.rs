@@ -22,6 +22,10 @@ pub struct Attempts {
 }
 
 /// After how many failures an account is locked, and for how long.
+///
+/// Attempts that run at the same time must not all be admitted on one count. So [`Lockout::admit`] and keeping what
+/// [`Lockout::failed`] says are one transaction, before the password is looked at; if it is right,
+/// [`Lockout::succeeded`] takes that back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lockout {
     /// The failure that locks.
@@ -44,7 +48,7 @@ impl Lockout {
         if left.is_zero() { Ok(()) } else { Err(IdentityError::Locked(left)) }
     }
 
-    /// What to keep after an admitted attempt that failed.
+    /// What to keep when an attempt is admitted, in case that it fails.
     #[must_use]
     pub fn failed(self, kept: Attempts, now: Timestamp) -> Attempts {
         let failures = kept.failures.saturating_add(1);

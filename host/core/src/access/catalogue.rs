@@ -58,7 +58,8 @@ pub const BUILT_IN: &[Resource] = &[
         MACHINE,
         &[
             can("read", "See machines and what is installed on them."),
-            can("write", "Add machines; rename and tag them; say what is installed."),
+            can("write", "Add machines; say what is installed on them."),
+            can("tag", "Rename and tag machines: selectors of other users' grants go by names and tags."),
             can("remove", "Remove machines."),
         ],
     ),

@@ -98,6 +98,13 @@ impl Decision {
     }
 }
 
+/// A grant that reaches the action, with the role that it is of and the pattern of it that does.
+type Reaching<'a> = (Option<&'a RoleName>, &'a Grant, &'a Pattern);
+
+fn granted((role, grant, pattern): Reaching<'_>) -> Granted {
+    Granted { role: role.cloned(), grant: grant.clone(), pattern: pattern.clone() }
+}
+
 /// The least of the grants that allow the action, or the nearest of those that would on something else. "Least" so that
 /// the order in which roles are stored means nothing.
 fn search<'a>(
@@ -105,23 +112,24 @@ fn search<'a>(
     action: &Action,
     target: &Target,
 ) -> Result<Granted, Option<NearMiss>> {
-    let mut found: Option<Granted> = None;
-    let mut near: Option<NearMiss> = None;
+    let mut found: Option<Reaching<'a>> = None;
+    let mut near: Option<(Vec<Miss>, Reaching<'a>)> = None;
     for (role, grant) in grants {
         let Some(pattern) = grant.reaches(action) else { continue };
-        let granted = Granted { role: role.cloned(), grant: grant.clone(), pattern: pattern.clone() };
+        let reaching = (role, grant, pattern);
         let misses = grant.on().misses(target);
         if misses.is_empty() {
-            found = Some(found.map_or_else(|| granted.clone(), |least| least.min(granted.clone())));
+            found = Some(found.map_or(reaching, |least| least.min(reaching)));
             continue;
         }
-        let miss = NearMiss { misses, granted };
-        let nearer = |other: &NearMiss| (miss.misses.len(), &miss) < (other.misses.len(), other);
-        if near.as_ref().is_none_or(nearer) {
+        let miss = (misses, reaching);
+        if near.as_ref().is_none_or(|other| (miss.0.len(), &miss) < (other.0.len(), other)) {
             near = Some(miss);
         }
     }
-    found.ok_or(near)
+    found
+        .map(granted)
+        .ok_or_else(|| near.map(|(misses, reaching)| NearMiss { misses, granted: granted(reaching) }))
 }
 
 fn of_roles<'a>(subject: &Subject<'a>) -> impl Iterator<Item = (Option<&'a RoleName>, &'a Grant)> + use<'a> {
@@ -129,6 +137,9 @@ fn of_roles<'a>(subject: &Subject<'a>) -> impl Iterator<Item = (Option<&'a RoleN
 }
 
 /// Whether `subject` may do `action` to `target`, and why.
+///
+/// What changes something that selectors go by (a name, a tag) is to be decided twice, on the target as it is and as it
+/// would be; what concerns two machines, for each of them. Both must be allowed.
 #[must_use]
 pub fn decide(catalogue: &Catalogue, subject: &Subject<'_>, action: &Action, target: &Target) -> Decision {
     Decision { because: because(catalogue, subject, action, target) }

@@ -27,6 +27,11 @@ pub enum AccessError {
     /// A text that is no pattern of names.
     #[error("{0:?} is no pattern of names; write 1 to 128 of a-z, 0-9, ._+@/:- and `*`, such as `web-*`")]
     Glob(String),
+    /// A text that names nothing that something is done to.
+    #[error(
+        "{0:?} names no target; write `host`, or once each `machine=`, `item=`, `scope=` and any `tag=`, with commas"
+    )]
+    Target(String),
     /// A selector with an empty list.
     #[error("the list of a selector is empty; name what it selects, or leave it out to select all")]
     NoGlobs,
@@ -65,6 +70,7 @@ impl AccessError {
             Self::Pattern(_) => "invalid-action-pattern",
             Self::Matchless { .. } => "unknown-action",
             Self::Glob(_) => "invalid-name-pattern",
+            Self::Target(_) => "invalid-target",
             Self::NoGlobs => "empty-selector",
             Self::NoActions => "empty-grant",
             Self::Pointless(_) => "pointless-selector",

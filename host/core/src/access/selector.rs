@@ -238,6 +238,33 @@ impl Target {
     }
 }
 
+impl FromStr for Target {
+    type Err = AccessError;
+
+    /// Reads what a person writes: `machine=web-1,tag=eu,tag=prod`, or `host` for none of these.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut target = Self::default();
+        if text == "host" {
+            return Ok(target);
+        }
+        for part in text.split(',') {
+            let refuse = || AccessError::Target(cut(part));
+            let (attribute, name) = part.split_once('=').ok_or_else(refuse)?;
+            let attribute = Attribute::ALL.into_iter().find(|known| known.as_str() == attribute);
+            let twice = match attribute.ok_or_else(refuse)? {
+                Attribute::Machine => target.machine.replace(name.parse()?).is_some(),
+                Attribute::Tag => !target.tags.insert(name.parse()?),
+                Attribute::Item => target.item.replace(name.parse()?).is_some(),
+                Attribute::Scope => target.scope.replace(name.parse().map_err(|_| refuse())?).is_some(),
+            };
+            if twice {
+                return Err(refuse());
+            }
+        }
+        Ok(target)
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut any = false;

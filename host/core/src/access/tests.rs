@@ -234,8 +234,16 @@ fn built_in_roles_are_each_within_the_one_above() {
     for text in ["role:write", "role:remove", "user:assign", "user:remove", "data:reset"] {
         assert!(!allowed("admin", text), "{text} leads to everything, or to nothing");
     }
-    for text in ["user:read", "token:read", "audit:read", "settings:read", "enrolment:read", "plugin:enable"]
-    {
+    for text in [
+        "machine:tag",
+        "machine:remove",
+        "user:read",
+        "token:read",
+        "audit:read",
+        "settings:read",
+        "enrolment:read",
+        "plugin:enable",
+    ] {
         assert!(!allowed("operator", text), "{text}");
     }
     let (owner, viewer) = ("plugin.acme/lights:switch", "plugin.acme/lights:read");
@@ -316,6 +324,41 @@ fn a_decision_says_which_rule_decided() {
     assert!(somewhere(&catalogue(), &ann, &action("machine:write")));
     assert!(!somewhere(&catalogue(), &ann, &action("user:write")));
     assert!(!somewhere(&catalogue(), &ci, &action("machine:read")));
+}
+
+#[test]
+fn a_target_is_read_as_people_write_it() {
+    let read = |text: &str| text.parse::<Target>();
+    assert_eq!(read("host"), Ok(Target::default()));
+    let full =
+        target(&json!({ "machine": "web-1", "tags": ["eu", "prod"], "item": "ripgrep", "scope": "shell" }));
+    for same in [
+        "machine=web-1,tag=eu,tag=prod,item=ripgrep,scope=shell",
+        "scope=shell,tag=prod,item=ripgrep,tag=eu,machine=web-1",
+    ] {
+        assert_eq!(read(same), Ok(full.clone()), "{same}");
+    }
+    assert_eq!(full.to_string(), "machine web-1, tag eu and prod, item ripgrep, scope shell");
+    for bad in [
+        "",
+        "web-1",
+        "machine",
+        "machine=a,",
+        "host,machine=a",
+        "Machine=a",
+        "user=a",
+        "machine=a, tag=b",
+        "machine=a,machine=b",
+        "tag=a,tag=a",
+        "item=a,item=a",
+        "scope=a,scope=b",
+        "scope=agents",
+    ] {
+        assert_eq!(read(bad).unwrap_err().code(), "invalid-target", "{bad:?}");
+    }
+    for bad in ["machine=", "machine=*", "machine=Web", "tag=a b", "item=a=b"] {
+        assert_eq!(read(bad).unwrap_err().code(), "invalid-name", "{bad:?}");
+    }
 }
 
 #[test]
