@@ -84,6 +84,21 @@ id!(
     "an agent id"
 );
 id!(
+    /// One user, whatever they are called.
+    UserId,
+    "a user id"
+);
+id!(
+    /// One login of a user, until its logout: what is taken back at once.
+    LoginId,
+    "a login id"
+);
+id!(
+    /// One access token of a login.
+    AccessTokenId,
+    "an access token id"
+);
+id!(
     /// One event.
     EventId,
     "an event id"

@@ -9,6 +9,7 @@ pub mod policy;
 pub mod release;
 pub mod version;
 
+pub mod access;
 pub mod agent;
 pub mod audit;
 pub mod check;

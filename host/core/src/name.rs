@@ -133,6 +133,19 @@ name!(
     "._:/-"
 );
 
+name!(
+    /// A word that operators put on machines, to speak of several at once.
+    TagName,
+    "a tag",
+    "._:/-"
+);
+name!(
+    /// What some grants are called together.
+    RoleName,
+    "a role name",
+    "._-"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;
