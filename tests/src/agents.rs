@@ -8,10 +8,11 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::Child;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::patience::until;
 use crate::{Folder, settings};
@@ -132,6 +133,17 @@ impl Party {
         self.address.clone_from(&host.address);
     }
 
+    /// A connection that is kept.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub async fn connect(&self) -> Result<Kept> {
+        let stream = TcpStream::connect(&self.address).await?;
+        stream.set_nodelay(true)?;
+        let stream = self.connector.connect(ServerName::try_from("localhost")?, stream).await?;
+        Ok(Kept { stream: BufReader::new(stream), authorization: self.authorization.clone() })
+    }
+
     /// Asks, on a connection of its own.
     ///
     /// # Errors
@@ -164,5 +176,51 @@ impl Party {
         let (head, body) = answer.split_once("\r\n\r\n").context("half an answer")?;
         let status = head.split_whitespace().nth(1).context("no status")?.parse()?;
         Ok((status, if body.is_empty() { Value::Null } else { serde_json::from_str(body)? }))
+    }
+}
+
+/// A connection on which one request comes after another.
+#[derive(Debug)]
+pub struct Kept {
+    stream: BufReader<TlsStream<TcpStream>>,
+    authorization: String,
+}
+
+impl Kept {
+    /// Asks.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn call(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Told> {
+        let (kind, body) = match body {
+            None => ("", String::new()),
+            Some(body) => ("content-type: application/json\r\n", body.to_string()),
+        };
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n{}{kind}\r\n{body}",
+            body.len(),
+            self.authorization,
+        );
+        self.stream.get_mut().write_all(request.as_bytes()).await?;
+        self.stream.get_mut().flush().await?;
+        let (mut line, mut status, mut length) = (String::new(), 0, 0);
+        loop {
+            line.clear();
+            ensure!(self.stream.read_line(&mut line).await? > 0, "half an answer");
+            let text = line.trim_end();
+            if text.is_empty() {
+                break;
+            }
+            match text.split_once(": ") {
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                    length = value.parse()?;
+                }
+                Some(_) => {}
+                None => status = text.split_whitespace().nth(1).context("no status")?.parse()?,
+            }
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).await?;
+        Ok((status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? }))
     }
 }

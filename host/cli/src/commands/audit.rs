@@ -34,7 +34,7 @@ async fn list(global: &Global, client: &Client, wanted: &[(&str, &str)], after: 
                 output::json_line(row)?;
             } else {
                 output::line(format!(
-                    "{:>8} {} {:<20} {:<20} {:<12} {}",
+                    "{:>8} {:<27} {:<20} {:<20} {:<12} {}",
                     row.seq, row.at, row.actor, row.action, row.outcome, row.target
                 ));
             }
