@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use waystation_benches::Report;
-use waystation_tests::agents::{Kept, TlsHost};
+use waystation_tests::agents::{Kept, Party, TlsHost};
 
 const SHELL: &str = "shell:connect";
 
@@ -26,16 +26,18 @@ fn main() -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(run(&report))
 }
 
+#[derive(Clone)]
 struct Pair {
-    source: Kept,
-    target: Kept,
+    source: Party,
+    target: Party,
     instance: String,
     target_label: String,
 }
 
 async fn run(report: &Report) -> Result<()> {
     report.figure("a write that is on the disk", sync()?, "write", None)?;
-    let more = "[tickets]\nrequests = 1000000\nlife = \"10m\"\nmax_sessions = 10000000\n";
+    let more =
+        "[tickets]\nrequests = 1000000\nlife = \"10m\"\nmax_sessions = 10000000\nmax_tickets = 10000000\n";
     let folder = TlsHost::folder(more)?;
     let host = TlsHost::start(&folder).await?;
     let scope = json!({
@@ -50,15 +52,16 @@ async fn run(report: &Report) -> Result<()> {
         pairs.push(pair(&host, n).await?);
     }
     // The last one has tickets that nobody redeems.
-    let mut idle = pairs.pop().context("no pair")?;
+    let idle = pairs.pop().context("no pair")?;
     let (mut live, mut first) = (0, None);
     for wanted in LIVE {
+        let mut source = idle.source.connect().await?;
         while live < wanted {
-            ask(&mut idle).await?;
+            ask(&idle, &mut source).await?;
             live += 1;
         }
-        let (operations, mut took);
-        (operations, took, pairs) = work(pairs).await?;
+        let mut took = work(&pairs).await?;
+        let operations = took.len();
         took.sort_unstable();
         let at = |part: usize| took.get(took.len() * part / 1_000).map_or(0.0, |t| t.as_secs_f64() * 1e9);
         let each = WINDOW.as_secs_f64() * 1e9 / operations as f64;
@@ -87,8 +90,8 @@ fn sync() -> Result<f64> {
 
 async fn pair(host: &TlsHost, n: usize) -> Result<Pair> {
     let (source_label, target_label) = (format!("source-{n}"), format!("target-{n}"));
-    let mut source = host.enrol(&source_label, &[SHELL]).await?.connect().await?;
-    let target = host.enrol(&target_label, &[SHELL]).await?.connect().await?;
+    let source = host.enrol(&source_label, &[SHELL]).await?;
+    let target = host.enrol(&target_label, &[SHELL]).await?;
     let wanted = json!({ "scope": SHELL, "transport": { "strategies": ["relay"] } });
     let told = good(source.call("POST", "/api/tickets/instances", Some(&wanted)).await?)?;
     let instance = told["instanceId"].as_str().context("no instance")?.to_owned();
@@ -102,26 +105,29 @@ fn good((status, told): (u16, Value)) -> Result<Value> {
     Ok(told)
 }
 
-async fn ask(pair: &mut Pair) -> Result<String> {
+async fn ask(pair: &Pair, source: &mut Kept) -> Result<String> {
     let wanted = json!({ "scope": SHELL, "instanceId": pair.instance, "target": pair.target_label });
-    let told = good(pair.source.call("POST", "/api/tickets", Some(&wanted)).await?)?;
+    let told = good(source.call("POST", "/api/tickets", Some(&wanted)).await?)?;
     Ok(told["ticket"]["id"].as_str().context("no ticket")?.to_owned())
 }
 
-/// All pairs at once, until the time is up. How many operations, and how long each took.
-async fn work(pairs: Vec<Pair>) -> Result<(usize, Vec<Duration>, Vec<Pair>)> {
-    let until = Instant::now() + WINDOW;
-    let tasks: Vec<_> = pairs.into_iter().map(|pair| tokio::spawn(lives(pair, until))).collect();
-    let (mut all, mut back) = (Vec::new(), Vec::new());
-    for task in tasks {
-        let (took, pair) = task.await??;
-        all.extend(took);
-        back.push(pair);
+/// All pairs at once, until the time is up. How long each operation took.
+async fn work(pairs: &[Pair]) -> Result<Vec<Duration>> {
+    let mut connected = Vec::new();
+    for pair in pairs {
+        connected.push((pair.clone(), pair.source.connect().await?, pair.target.connect().await?));
     }
-    Ok((all.len(), all, back))
+    let until = Instant::now() + WINDOW;
+    let task = |(pair, source, target)| tokio::spawn(lives(pair, source, target, until));
+    let tasks: Vec<_> = connected.into_iter().map(task).collect();
+    let mut all = Vec::new();
+    for task in tasks {
+        all.extend(task.await??);
+    }
+    Ok(all)
 }
 
-async fn lives(mut pair: Pair, until: Instant) -> Result<(Vec<Duration>, Pair)> {
+async fn lives(pair: Pair, mut source: Kept, mut target: Kept, until: Instant) -> Result<Vec<Duration>> {
     let mut took = Vec::new();
     while Instant::now() < until {
         let mut began = Instant::now();
@@ -129,20 +135,20 @@ async fn lives(mut pair: Pair, until: Instant) -> Result<(Vec<Duration>, Pair)> 
             let now = Instant::now();
             took.push(now - std::mem::replace(&mut began, now));
         };
-        let id = ask(&mut pair).await?;
+        let id = ask(&pair, &mut source).await?;
         lap();
-        let inbox = good(pair.target.call("GET", "/api/tickets/inbox", None).await?)?;
+        let inbox = good(target.call("GET", "/api/tickets/inbox", None).await?)?;
         ensure!(inbox["tickets"][0]["id"] == id.as_str(), "{inbox}");
         lap();
         let ticket = json!({ "ticketId": id });
-        good(pair.target.call("POST", "/api/tickets/validate", Some(&ticket)).await?)?;
+        good(target.call("POST", "/api/tickets/validate", Some(&ticket)).await?)?;
         lap();
-        let told = good(pair.target.call("POST", "/api/tickets/sessions", Some(&ticket)).await?)?;
+        let told = good(target.call("POST", "/api/tickets/sessions", Some(&ticket)).await?)?;
         lap();
         let session = told["session"]["sessionId"].as_str().context("no session")?;
         let beat = format!("/api/tickets/sessions/{session}/heartbeat");
-        good(pair.target.call("POST", &beat, None).await?)?;
+        good(target.call("POST", &beat, None).await?)?;
         lap();
     }
-    Ok((took, pair))
+    Ok(took)
 }
