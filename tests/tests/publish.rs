@@ -4,17 +4,13 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 use waystation_bundle::{Limits, Package, PackageWriter};
 use waystation_tests::api::text;
-use waystation_tests::{Folder, Ran, registry};
+use waystation_tests::{Folder, Ran, registry, signing};
 
 /// A folder with a plugin that nobody signed, and a site that may sign it.
 async fn folder() -> Result<(Folder, Package)> {
-    let folder = Folder::new("")?;
-    let manifest =
-        "name = \"acme/tool\"\nversion = \"1.2.0\"\nkind = \"update-source@0.1\"\nsummary = \"Versions\"\n";
-    let escaped: String = manifest.bytes().map(|b| format!("\\{b:02x}")).collect();
-    let component = wat::parse_str(format!("(component (@custom \"waystation:manifest\" \"{escaped}\"))"))?;
-    let package = PackageWriter::new(component, &Limits::DEFAULT)?.finish()?;
-    std::fs::write(folder.path().join("bare.plugin.tar"), package.to_tar(&Limits::DEFAULT)?)?;
+    let (folder, package) = signing::unsigned()?;
+    let at = |name: &str| folder.path().join(name);
+    std::fs::rename(at("tool.plugin.tar"), at("bare.plugin.tar"))?;
     let ran = folder.run(&["trust", "init", "--namespace", "acme", "--no-passphrase"]).await?;
     ensure!(ran.code == 0, "{ran:?}");
     Ok((folder, package))

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::TryRecvError::{Closed, Empty};
@@ -18,6 +18,7 @@ use waystation_store::{Store, StoreError};
 
 use crate::checker::{CheckFailure, Checked, Checker};
 use crate::deliver::Deliverer;
+use crate::tickets::default_tenant;
 
 /// How often the loops look without being woken. With several hosts on one
 /// database this is how they see each other's work.
@@ -33,8 +34,8 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// Items claimed at once.
 const CLAIM: u32 = 1_000;
 
-/// Events are kept this long.
-const KEEP_EVENTS: Duration = Duration::from_secs(90 * 86_400);
+/// Events and the audit record are kept this long.
+const KEEP: Duration = Duration::from_secs(90 * 86_400);
 
 pub(crate) struct Background {
     pub(crate) store: Store,
@@ -161,10 +162,20 @@ impl Keeper {
         self.store.ensure_task(&name, &cron, jitter, next(now)).await?;
         let mut pruned = 0;
         for task in self.store.claim_tasks(self.host, now, CHECK_LEASE).await? {
-            pruned = self.store.prune_events(now, KEEP_EVENTS).await?;
+            pruned = self.store.prune_events(now, KEEP).await?;
+            let trimmed = self.trim(now).await?;
             self.store.finish_task(&task, None, Timestamp::now(), next(Timestamp::now())).await?;
-            tracing::info!(events = pruned, "removed old events");
+            tracing::info!(events = pruned, audit = trimmed, "removed old events and rows of the record");
         }
         Ok(usize::from(pruned > 0))
+    }
+
+    /// Removes the old part of the record; the rest still holds together.
+    async fn trim(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let before = SignedDuration::try_from(KEEP).ok().and_then(|keep| now.checked_sub(keep).ok());
+        match (default_tenant(), before) {
+            (Some(tenant), Some(before)) => self.store.trim_audit(&tenant, before).await,
+            _ => Ok(0),
+        }
     }
 }

@@ -197,7 +197,7 @@ async fn a_certificate_that_is_not_good_ends_the_handshake_with_a_fitting_alert(
         ),
         (
             "version 1",
-            reference_agent(folder.path(), "/O=Portlama/CN=agent:mac"),
+            reference_agent(folder.path(), "/O=Portlama/CN=agent:mac", None),
             AlertDescription::CertificateUnknown,
             "certificate-version-1",
         ),

@@ -9,7 +9,7 @@ use waystation_pki::{
 };
 
 use crate::support::{
-    Credential, agent, authority, later, now, openssl, reference_agent, reference_authority, trusting,
+    Credential, agent, authority, later, now, reference_agent, reference_authority, trusting,
 };
 
 const VERIFY: &str = "x-ssl-client-verify";
@@ -279,8 +279,8 @@ fn certificates_of_version_1_are_taken_behind_a_proxy_of_a_named_authority_only(
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     reference_authority(folder);
-    let old = reference_agent(folder, "/O=Portlama/CN=agent:mac");
-    let of_nobody = reference_agent(folder, "/O=Portlama/CN=admin");
+    let old = reference_agent(folder, "/O=Portlama/CN=agent:mac", None);
+    let of_nobody = reference_agent(folder, "/O=Portlama/CN=admin", None);
     // Of an hour to come: OpenSSL takes its own clock.
     let at = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(1)).unwrap();
     let (trust, identities) = trusting(&[]);
@@ -313,7 +313,7 @@ fn certificates_of_version_1_are_taken_behind_a_proxy_of_a_named_authority_only(
     let elsewhere = tempfile::tempdir().unwrap();
     reference_authority(elsewhere.path());
     assert_eq!(
-        ask(&reference_agent(elsewhere.path(), "/O=Portlama/CN=agent:mac").der),
+        ask(&reference_agent(elsewhere.path(), "/O=Portlama/CN=agent:mac", None).der),
         "certificate-unknown-issuer"
     );
     // Its own certificate is no agent's.
@@ -333,31 +333,8 @@ fn certificates_of_version_1_are_taken_behind_a_proxy_of_a_named_authority_only(
         ("basicConstraints=critical,CA:TRUE", "certificate-purpose"),
         ("subjectAltName=URI:spiffe://fleet.example/tenant/t/agent/root", "certificate-identity"),
     ] {
-        reference_agent(folder, "/O=Portlama/CN=agent:mac");
-        std::fs::write(folder.join("ext"), extensions).unwrap();
-        openssl(
-            folder,
-            &[
-                "x509",
-                "-req",
-                "-in",
-                "agent.csr",
-                "-CA",
-                "ca.pem",
-                "-CAkey",
-                "ca.key",
-                "-CAcreateserial",
-                "-days",
-                "730",
-                "-extfile",
-                "ext",
-                "-out",
-                "v3.pem",
-            ],
-        );
-        let certificate =
-            waystation_pki::Certificate::read(&std::fs::read(folder.join("v3.pem")).unwrap()).unwrap();
-        assert_eq!(ask(certificate.der()), expected, "{extensions}");
+        let agent = reference_agent(folder, "/O=Portlama/CN=agent:mac", Some(extensions));
+        assert_eq!(ask(&agent.der), expected, "{extensions}");
     }
 
     let serial = waystation_pki::Certificate::from_der(&old.der).unwrap().serial().clone();

@@ -151,29 +151,19 @@ pub(crate) fn reference_authority(folder: &Path) {
     );
 }
 
-/// A certificate as the reference system issues it: of X.509 version 1.
-pub(crate) fn reference_agent(folder: &Path, subject: &str) -> Credential {
+/// A certificate as the reference system issues it: of X.509 version 1, unless `extensions` makes it one of version 3.
+pub(crate) fn reference_agent(folder: &Path, subject: &str, extensions: Option<&str>) -> Credential {
     let key = KeyPair::generate().unwrap();
     std::fs::write(folder.join("agent.key"), key.serialize_pem()).unwrap();
     openssl(folder, &["req", "-new", "-key", "agent.key", "-subj", subject, "-out", "agent.csr"]);
-    openssl(
-        folder,
-        &[
-            "x509",
-            "-req",
-            "-in",
-            "agent.csr",
-            "-CA",
-            "ca.pem",
-            "-CAkey",
-            "ca.key",
-            "-CAcreateserial",
-            "-days",
-            "730",
-            "-out",
-            "agent.pem",
-        ],
-    );
+    let by = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
+    let mut sign = vec!["x509", "-req", "-in", "agent.csr", "-days", "730", "-out", "agent.pem"];
+    sign.extend(by);
+    if let Some(extensions) = extensions {
+        std::fs::write(folder.join("ext"), extensions).unwrap();
+        sign.extend(["-extfile", "ext"]);
+    }
+    openssl(folder, &sign);
     let der = CertificateDer::from_pem_file(folder.join("agent.pem")).unwrap();
     Credential { der, key }
 }

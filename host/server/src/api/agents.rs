@@ -14,10 +14,10 @@ use waystation_core::ticket::{Capability, Refusal};
 use waystation_pki::{AgentSubject, CertificateRequest};
 use waystation_store::tickets::{Agent, Caller, IssuedCertificate};
 
-use crate::api::REQUEST_ID;
+use crate::api::auth::OPERATOR;
+use crate::api::origin::Origin;
 use crate::api::problem::Problem;
 use crate::host::Host;
-use crate::pki::Connection;
 use crate::tickets::default_tenant;
 
 /// Agents per page, unless asked otherwise.
@@ -138,12 +138,10 @@ pub struct RevokedAgents {
 }
 
 /// An operator, for the record.
-fn operator(parts: &Request) -> Result<Caller, Problem> {
+fn operator(request: &Request) -> Result<Caller, Problem> {
     let tenant = default_tenant().ok_or_else(|| Problem::not_found("tenant", "default"))?;
-    let id = parts.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let address = parts.extensions().get::<Connection>().map(|connection| connection.address.to_string());
-    let (actor, plane) = ("token:host".to_owned(), "api");
-    Ok(Caller { tenant, actor, plane, request: id, address, now: Timestamp::now() })
+    let origin = Origin::of(request.headers(), request.extensions());
+    Ok(origin.caller(tenant, OPERATOR.to_owned(), "api"))
 }
 
 /// The caller of a request, and its body.

@@ -18,6 +18,7 @@ mod items;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod metrics;
 mod openapi;
+pub(crate) mod origin;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod plugins;
 pub(crate) mod problem;
@@ -48,7 +49,7 @@ pub use openapi::document as openapi_document;
 /// Bytes of a request's body.
 const MAX_BODY: usize = 1 << 20;
 
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// All routes.
 pub(crate) fn router(host: Host) -> Router {

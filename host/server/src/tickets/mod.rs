@@ -6,20 +6,19 @@ mod key;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use waystation_core::name::TenantName;
 use waystation_core::ticket::{TicketKey, TicketLimits};
-use waystation_store::tickets::Caller;
 
+use crate::api::origin::Origin;
 use crate::config::Config;
 use crate::error::StartError;
 use crate::host::Host;
 
 pub(crate) use direct::Refused;
 
-/// Between two sweeps.
-const SWEEP: Duration = Duration::from_secs(5);
+/// Between two sweeps, and between two looks at revocations.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub(crate) struct Tickets {
@@ -47,25 +46,27 @@ pub(crate) fn default_tenant() -> Option<TenantName> {
     "default".parse().ok()
 }
 
-/// Ends and removes what time has come for, and takes note of what other hosts revoked, until the host stops.
+/// Ends and removes what time has come for, until the host stops.
 pub(crate) async fn sweep(host: Host, stop: CancellationToken) {
     let Some(tenant) = default_tenant() else { return };
     while !stop.is_cancelled() {
-        let caller = Caller {
-            tenant: tenant.clone(),
-            actor: "host".into(),
-            plane: "host",
-            request: None,
-            address: None,
-            now: Timestamp::now(),
-        };
-        let swept = host.store().sweep_tickets(caller, Arc::clone(&host.tickets().limits)).await;
-        if swept.as_ref().is_ok_and(|swept| swept.more) {
-            continue;
+        let origin = Origin::default();
+        let caller = origin.caller(tenant.clone(), "host".into(), "host");
+        match host.store().sweep_tickets(caller, Arc::clone(&host.tickets().limits)).await {
+            Ok(swept) if swept.more => continue,
+            Ok(_) => {}
+            Err(e) => tracing::error!(code = e.code(), error = %e, "tickets were not swept; trying again"),
         }
-        if let Err(e) = swept.map(drop).and(host.look_at_revocations().await) {
-            tracing::error!(code = e.code(), error = %e, "tickets were not swept; trying again");
+        stop.run_until_cancelled(tokio::time::sleep(LOOK)).await;
+    }
+}
+
+/// Takes note of what other hosts revoked, until the host stops. Apart from the sweeps: what there is to sweep holds it up
+/// by nothing.
+pub(crate) async fn watch_revocations(host: Host, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+        if let Err(e) = host.look_at_revocations().await {
+            tracing::error!(code = e.code(), error = %e, "revocations were not read; those that are known hold");
         }
-        stop.run_until_cancelled(tokio::time::sleep(SWEEP)).await;
     }
 }

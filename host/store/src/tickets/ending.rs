@@ -10,35 +10,35 @@ use crate::error::StoreError;
 use crate::row::micros;
 
 /// Which tickets, sessions or instances. The text is part of a statement, so each is written here; what varies is bound
-/// as `$4` and `$5`.
+/// as `$3` and `$4`.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Which {
-    /// Of the instance `$4`.
+    /// Of the instance `$3`.
     Instance,
-    /// Of instances of the sub-scope `$4` (in the tenant `$1`).
+    /// Of instances of the sub-scope `$3` (in the tenant `$1`).
     SubScope,
-    /// Whose source is the agent `$4`.
+    /// Whose source is the agent `$3`.
     Source,
-    /// Whose target is the agent `$4`.
+    /// Whose target is the agent `$3`.
     Target,
-    /// Of the source `$4`, of the capability `$5`.
+    /// Of the source `$3`, of the capability `$4`.
     SourceCapability,
-    /// Of the target `$4`, of the capability `$5`.
+    /// Of the target `$3`, of the capability `$4`.
     TargetCapability,
-    /// Of the target `$4`, to the instance `$5`.
+    /// Of the target `$3`, to the instance `$4`.
     Assignment,
 }
 
 impl Which {
     const fn condition(self) -> &'static str {
         match self {
-            Self::Instance => "instance_id = $4",
-            Self::SubScope => "instance_id IN (SELECT id FROM instances WHERE tenant = $1 AND scope = $4)",
-            Self::Source => "source = $4",
-            Self::Target => "target = $4",
-            Self::SourceCapability => "source = $4 AND scope = $5",
-            Self::TargetCapability => "target = $4 AND scope = $5",
-            Self::Assignment => "target = $4 AND instance_id = $5",
+            Self::Instance => "instance_id = $3",
+            Self::SubScope => "instance_id IN (SELECT id FROM instances WHERE tenant = $1 AND scope = $3)",
+            Self::Source => "source = $3",
+            Self::Target => "target = $3",
+            Self::SourceCapability => "source = $3 AND scope = $4",
+            Self::TargetCapability => "target = $3 AND scope = $4",
+            Self::Assignment => "target = $3 AND instance_id = $4",
         }
     }
 
@@ -63,28 +63,28 @@ impl Ending<'_> {
         (one, two): (&str, &str),
     ) -> Result<u64, StoreError> {
         let condition = which.condition();
-        // `$3` is bound for both, and means something for sessions only.
         let text = format!(
             "UPDATE tickets SET state = 'revoked', at = $2
-             WHERE tenant = $1 AND state = 'pending' AND $3 <> '' AND {condition}"
+             WHERE tenant = $1 AND state = 'pending' AND {condition}"
         );
         let tickets = self.run(work, text, which, (one, two), &[]).await?;
         Tally::Tickets.give(work, self.tenant, tickets).await?;
         self.sessions(work, which, (one, two)).await
     }
 
-    pub(super) async fn sessions(
+    async fn sessions(
         &self,
         work: &mut Work<'_>,
         which: Which,
         (one, two): (&str, &str),
     ) -> Result<u64, StoreError> {
-        let (condition, by) = (which.condition(), if which.two() { "$6" } else { "$5" });
+        let condition = which.condition();
+        let (reason, by) = if which.two() { ("$5", "$6") } else { ("$4", "$5") };
         let text = format!(
-            "UPDATE sessions SET state = 'ended', at = $2, reason = $3, ended_by = {by}
+            "UPDATE sessions SET state = 'ended', at = $2, reason = {reason}, ended_by = {by}
              WHERE tenant = $1 AND state <> 'ended' AND {condition}"
         );
-        let sessions = self.run(work, text, which, (one, two), &[self.by]).await?;
+        let sessions = self.run(work, text, which, (one, two), &[self.reason.as_str(), self.by]).await?;
         Tally::Sessions.give(work, self.tenant, sessions).await?;
         Ok(sessions)
     }
@@ -97,11 +97,7 @@ impl Ending<'_> {
         (one, two): (&str, &str),
         more: &[&str],
     ) -> Result<u64, StoreError> {
-        let mut query = sqlx::query(AssertSqlSafe(text))
-            .bind(self.tenant)
-            .bind(micros(self.now))
-            .bind(self.reason.as_str())
-            .bind(one);
+        let mut query = sqlx::query(AssertSqlSafe(text)).bind(self.tenant).bind(micros(self.now)).bind(one);
         if which.two() {
             query = query.bind(two);
         }

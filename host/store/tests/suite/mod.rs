@@ -7,6 +7,7 @@ pub(crate) mod items;
 pub(crate) mod kv;
 pub(crate) mod model;
 pub(crate) mod outbox;
+pub(crate) mod record;
 pub(crate) mod schema;
 pub(crate) mod state;
 pub(crate) mod ticket_model;
@@ -96,6 +97,9 @@ macro_rules! tests {
                 a_late_host_changes_nothing, what_cannot_be_retried_is_dead_at_once,
                 that_a_message_is_given_up_is_kept_with_it, messages_are_listed_by_state,
             ],
+            record: [
+                what_was_done_is_on_record_and_every_change_of_it_shows, hosts_that_change_tickets_at_once_keep_one_chain, a_caller_that_goes_away_holds_up_nobody, a_change_that_fails_takes_no_other_with_it,
+            ],
             schema: [
                 opening_again_changes_nothing, a_newer_schema_is_left_alone, an_edited_migration_is_refused,
                 both_databases_have_the_same_columns, damage_is_told_and_does_not_spread,
@@ -108,9 +112,6 @@ macro_rules! tests {
                 what_a_session_stands_on_ends_it_at_once, a_revoked_ticket_opens_nothing_and_ends_what_it_opened,
                 an_agent_that_is_enrolled_again_goes_on, limits_of_tickets_hold_at_their_edge, time_ends_what_is_silent,
                 a_scope_is_written_anew_in_place, tenants_do_not_see_each_other, lists_come_in_pages,
-                what_was_done_is_on_record_and_every_change_of_it_shows,
-                hosts_that_change_tickets_at_once_keep_one_chain, a_caller_that_goes_away_holds_up_nobody,
-                a_change_that_fails_takes_no_other_with_it,
             ],
         }
     };

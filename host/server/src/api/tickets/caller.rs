@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use jiff::Timestamp;
 use serde_json::json;
 use waystation_core::agent::AgentName;
 use waystation_core::name::TenantName;
 use waystation_store::tickets::Caller;
 
 use super::answer::Answer;
-use crate::api::REQUEST_ID;
+use crate::api::auth::{OPERATOR, bearer};
+use crate::api::origin::Origin;
 use crate::host::Host;
-use crate::pki::{self, Connection};
+use crate::pki;
 use crate::tickets::default_tenant;
 
 /// Who asks, and on whose behalf it is told in the record.
@@ -24,8 +24,7 @@ use crate::tickets::default_tenant;
 pub(super) struct Asker {
     tenant: TenantName,
     who: Who,
-    request: Option<String>,
-    address: Option<String>,
+    origin: Origin,
 }
 
 #[derive(Debug, Clone)]
@@ -38,17 +37,10 @@ impl Asker {
     /// For the store, now.
     pub(super) fn caller(&self) -> Caller {
         let (actor, plane) = match &self.who {
-            Who::Operator => ("token:host".to_owned(), "api"),
+            Who::Operator => (OPERATOR.to_owned(), "api"),
             Who::Agent(name) => (name.to_string(), "agent"),
         };
-        Caller {
-            tenant: self.tenant.clone(),
-            actor,
-            plane,
-            request: self.request.clone(),
-            address: self.address.clone(),
-            now: Timestamp::now(),
-        }
+        self.origin.caller(self.tenant.clone(), actor, plane)
     }
 
     pub(super) const fn tenant(&self) -> &TenantName {
@@ -97,10 +89,7 @@ pub(super) async fn tell(State(host): State<Host>, mut request: Request, next: N
 
 fn asker(host: &Host, request: &Request) -> Result<Asker, Answer> {
     let tenant = default_tenant().ok_or_else(Answer::not_found)?;
-    let headers = request.headers();
-    let extensions = request.extensions();
-    let address = extensions.get::<Connection>().map(|connection| connection.address.to_string());
-    let id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let (headers, extensions) = (request.headers(), request.extensions());
     let (tenant, who) = match (headers.get(header::AUTHORIZATION), pki::agent(extensions)) {
         (Some(_), _) if bearer(headers).is_some_and(|token| host.token().matches(token)) => {
             (tenant, Who::Operator)
@@ -120,13 +109,7 @@ fn asker(host: &Host, request: &Request) -> Result<Asker, Answer> {
             return Err(answer.with(json!({ "hint": hint })));
         }
     };
-    Ok(Asker { tenant, who, request: id, address })
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    Ok(Asker { tenant, who, origin: Origin::of(headers, extensions) })
 }
 
 impl<S: Sync> FromRequestParts<S> for Asker {

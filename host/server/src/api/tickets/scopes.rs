@@ -132,9 +132,12 @@ pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> 
     let after = page.after.as_deref().map(named).transpose()?;
     let scopes = host.store().scopes(asker.tenant(), after.as_ref(), page.limit).await?;
     let next = next(scopes.len(), page.limit, || scopes.last().map(|last| last.spec.name.to_string()));
-    let instances = host.store().instances(asker.tenant(), None, page.limit).await?;
-    let filter = AssignmentFilter::default();
-    let assigned = host.store().assignments(asker.tenant(), &filter, None, page.limit).await?;
+    let (mut instances, mut assigned) = (Vec::new(), Vec::new());
+    if after.is_none() {
+        instances = host.store().instances(asker.tenant(), None, page.limit).await?;
+        let filter = AssignmentFilter::default();
+        assigned = host.store().assignments(asker.tenant(), &filter, None, page.limit).await?;
+    }
     Ok(Json(json!({
         "scopes": scopes.iter().map(view).collect::<Vec<_>>(),
         "instances": instances.iter().map(|one| instances::view(&host, one)).collect::<Vec<_>>(),

@@ -1,0 +1,32 @@
+//! Where a request comes from, for the record.
+
+use axum::http::{Extensions, HeaderMap};
+use jiff::Timestamp;
+use waystation_core::name::TenantName;
+use waystation_store::tickets::Caller;
+
+use super::REQUEST_ID;
+use crate::pki::Connection;
+
+/// The id of a request, and the address of its connection. The host itself has neither.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Origin {
+    request: Option<String>,
+    address: Option<String>,
+}
+
+impl Origin {
+    /// Of this request.
+    pub(crate) fn of(headers: &HeaderMap, extensions: &Extensions) -> Self {
+        Self {
+            request: headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned),
+            address: extensions.get::<Connection>().map(|connection| connection.address.to_string()),
+        }
+    }
+
+    /// Who does something from there, now.
+    pub(crate) fn caller(&self, tenant: TenantName, actor: String, plane: &'static str) -> Caller {
+        let (request, address) = (self.request.clone(), self.address.clone());
+        Caller { tenant, actor, plane, request, address, now: Timestamp::now() }
+    }
+}
