@@ -87,7 +87,7 @@ fn running(folder: &Folder) -> Result<usize> {
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let mut host = Started::new(folder, address)?;
     host.ready(address)?;
-    let token = std::fs::read_to_string(folder.data().join("api-token"))?;
+    let token = tokio::runtime::Runtime::new()?.block_on(folder.own())?;
     let answer =
         get(address, &format!("/api/v1/plugins HTTP/1.1\r\nauthorization: Bearer {}", token.trim()))?;
     Ok(answer.matches(r#""status":"running""#).count())

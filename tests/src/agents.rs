@@ -55,7 +55,7 @@ impl TlsHost {
             Ok(TcpStream::connect(&address).await.is_ok().then_some(address))
         });
         let address = address.await.with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
-        let token = std::fs::read_to_string(folder.data().join("api-token"))?.trim().to_owned();
+        let token = folder.own().await?;
         let roots = std::fs::read_to_string(folder.data().join("pki/authorities.pem"))?;
         Ok(Self { process, address, token, roots })
     }

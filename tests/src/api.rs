@@ -60,6 +60,12 @@ impl Api {
         Ok(Self { http, base: format!("http://{address}"), token: token.to_owned() })
     }
 
+    /// The same with another token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self.clone() }
+    }
+
     /// Scheme and authority.
     pub fn base(&self) -> &str {
         &self.base

@@ -125,6 +125,9 @@ impl Folder {
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
+        if self.token_file().exists() {
+            command.env("WAYSTATION_TOKEN_FILE", self.token_file());
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         Ok(command)
     }

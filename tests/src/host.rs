@@ -37,6 +37,36 @@ impl Host {
     /// # Errors
     /// As there.
     pub async fn start_with(folder: &Folder, more: &[&str]) -> Result<Self> {
+        let mut host = Self::launch(folder, more).await?;
+        host.api = host.api.with_token(&folder.own().await?);
+        Ok(host)
+    }
+
+    /// Starts two at the same time, which have one database and one owner.
+    ///
+    /// # Errors
+    /// As [`Host::start`].
+    pub async fn start_both(first: &Folder, second: &Folder) -> Result<(Self, Self)> {
+        let (mut one, mut two) = tokio::try_join!(Self::launch(first, &[]), Self::launch(second, &[]))?;
+        // The link that was made last is the one that holds.
+        let token = match first.own().await {
+            Ok(token) => {
+                second.owned_with(first)?;
+                token
+            }
+            Err(_) => {
+                let token = second.own().await?;
+                first.owned_with(second)?;
+                token
+            }
+        };
+        one.api = one.api.with_token(&token);
+        two.api = two.api.with_token(&token);
+        Ok((one, two))
+    }
+
+    /// Starts one whose API nobody uses yet.
+    async fn launch(folder: &Folder, more: &[&str]) -> Result<Self> {
         // One that was killed could not remove it.
         let address = folder.data().join("address");
         let _ = std::fs::remove_file(&address);
@@ -49,11 +79,11 @@ impl Host {
                 bail!("the host ended ({status}) before it was ready:\n{}", std::fs::read_to_string(&log)?);
             }
             let Ok(address) = std::fs::read_to_string(&address) else { return Ok(None) };
-            let Ok(token) = std::fs::read_to_string(folder.data().join("api-token")) else { return Ok(None) };
-            let api = Api::new(address.trim(), token.trim())?;
-            Ok(api.is_ready().await.then_some(api))
+            let api = Api::new(address.trim(), "")?;
+            Ok(api.is_ready().await.then_some(address))
         });
-        let api = ready.await.with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
+        let address = ready.await.with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
+        let api = Api::new(address.trim(), "")?;
         Ok(Self { child, log, api })
     }
 

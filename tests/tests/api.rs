@@ -9,7 +9,7 @@ use waystation_tests::settings::documents;
 use waystation_tests::{Answer, Folder, Host, Reply, StandIn, until};
 
 /// Every route, with a path that exists on a fresh host where that is possible.
-const ROUTES: [(&str, &str, &str); 35] = [
+const ROUTES: [(&str, &str, &str); 67] = [
     ("GET", "/api/v1/host", "/api/v1/host"),
     ("GET", "/api/v1/items", "/api/v1/items"),
     ("POST", "/api/v1/items", "/api/v1/items"),
@@ -41,6 +41,38 @@ const ROUTES: [(&str, &str, &str); 35] = [
     ("POST", "/api/v1/deliveries/replay", "/api/v1/deliveries/replay"),
     ("GET", "/api/v1/deliveries/dead", "/api/v1/deliveries/dead"),
     ("POST", "/api/v1/deliveries/{id}/replay", "/api/v1/deliveries/x/replay"),
+    ("POST", "/api/v1/auth/login", "/api/v1/auth/login"),
+    ("POST", "/api/v1/auth/refresh", "/api/v1/auth/refresh"),
+    ("POST", "/api/v1/auth/link", "/api/v1/auth/link"),
+    ("POST", "/api/v1/auth/link/use", "/api/v1/auth/link/use"),
+    ("POST", "/api/v1/auth/device", "/api/v1/auth/device"),
+    ("POST", "/api/v1/auth/device/token", "/api/v1/auth/device/token"),
+    ("GET", "/api/v1/auth/device", "/api/v1/auth/device?user_code=x"),
+    ("POST", "/api/v1/auth/device/decide", "/api/v1/auth/device/decide"),
+    ("GET", "/api/v1/auth/me", "/api/v1/auth/me"),
+    ("POST", "/api/v1/auth/logout", "/api/v1/auth/logout"),
+    ("GET", "/api/v1/auth/logins", "/api/v1/auth/logins"),
+    ("DELETE", "/api/v1/auth/logins/{id}", "/api/v1/auth/logins/x"),
+    ("PUT", "/api/v1/auth/password", "/api/v1/auth/password"),
+    ("POST", "/api/v1/auth/second-factor", "/api/v1/auth/second-factor"),
+    ("POST", "/api/v1/auth/second-factor/confirm", "/api/v1/auth/second-factor/confirm"),
+    ("POST", "/api/v1/auth/second-factor/off", "/api/v1/auth/second-factor/off"),
+    ("GET", "/api/v1/users", "/api/v1/users"),
+    ("POST", "/api/v1/users", "/api/v1/users"),
+    ("GET", "/api/v1/users/{name}", "/api/v1/users/x"),
+    ("DELETE", "/api/v1/users/{name}", "/api/v1/users/x"),
+    ("POST", "/api/v1/users/{name}/lock", "/api/v1/users/x/lock"),
+    ("POST", "/api/v1/users/{name}/unlock", "/api/v1/users/x/unlock"),
+    ("POST", "/api/v1/users/{name}/logout", "/api/v1/users/x/logout"),
+    ("PUT", "/api/v1/users/{name}/roles", "/api/v1/users/x/roles"),
+    ("POST", "/api/v1/users/{name}/password-link", "/api/v1/users/x/password-link"),
+    ("GET", "/api/v1/roles", "/api/v1/roles"),
+    ("PUT", "/api/v1/roles/{name}", "/api/v1/roles/x"),
+    ("DELETE", "/api/v1/roles/{name}", "/api/v1/roles/x"),
+    ("GET", "/api/v1/access/explain", "/api/v1/access/explain"),
+    ("GET", "/api/v1/tokens", "/api/v1/tokens"),
+    ("POST", "/api/v1/tokens", "/api/v1/tokens"),
+    ("DELETE", "/api/v1/tokens/{id}", "/api/v1/tokens/x"),
     ("GET", "/api/v1/openapi.json", "/api/v1/openapi.json"),
     ("GET", "/metrics", "/metrics"),
     ("GET", "/healthz", "/healthz"),
@@ -48,6 +80,16 @@ const ROUTES: [(&str, &str, &str); 35] = [
 ];
 
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+
+/// Where those ask who are nobody yet.
+const TO_BECOME_SOMEBODY: [&str; 6] = [
+    "/api/v1/auth/login",
+    "/api/v1/auth/refresh",
+    "/api/v1/auth/link",
+    "/api/v1/auth/link/use",
+    "/api/v1/auth/device",
+    "/api/v1/auth/device/token",
+];
 
 /// That an answer is a problem (RFC 9457) with this status and code.
 fn assert_problem(answer: &Answer, status: u16, code: &str) {
@@ -74,6 +116,10 @@ async fn a_stranger_learns_nothing_but_that_somebody_is_there() -> Result<()> {
         let bare = api.send(api.anonymous(method.clone(), path)).await?;
         if OPEN.contains(&path) {
             assert_eq!(bare.status, 200, "{path}");
+            continue;
+        }
+        if method == Method::POST && TO_BECOME_SOMEBODY.contains(&path) {
+            assert_ne!(text(&bare.json(), "code"), "unauthorized", "{path}");
             continue;
         }
         assert_problem(&bare, 401, "unauthorized");

@@ -61,14 +61,16 @@ fn authority(folder: &Folder) -> Result<Authority> {
 async fn serve(folder: &Folder) -> Result<(Child, String)> {
     let log = std::fs::File::create(folder.path().join("stderr.log"))?;
     let host = folder.command(&["serve"])?.stdout(log.try_clone()?).stderr(log).spawn()?;
-    until("the host answers over TLS", async || {
+    let served = until("the host answers over TLS", async || {
         let Ok(address) = std::fs::read_to_string(folder.data().join("address")) else { return Ok(None) };
         let stream = TcpStream::connect(address.trim()).await;
         Ok(stream.is_ok().then_some(address))
     })
     .await
-    .map(|address| (host, address))
     .with_context(|| std::fs::read_to_string(folder.path().join("stderr.log")).unwrap_or_default())
+    .map(|address| (host, address));
+    folder.own().await?;
+    served
 }
 
 fn client(roots: &Path, agent: Option<&Agent>) -> Result<TlsConnector> {
@@ -112,7 +114,7 @@ async fn a_host_speaks_tls_and_knows_agents_by_their_certificates() -> Result<()
     let (_host, address) = serve(&folder).await?;
     let ran = folder.run(&["plugin", "list", "--json"]).await?;
     assert_eq!(ran.code, 0, "the command line trusts the host's own authority: {ran:?}");
-    let token = std::fs::read_to_string(folder.data().join("api-token"))?;
+    let token = folder.token()?;
     let roots = folder.data().join("pki/authorities.pem");
     let own = authority(&folder)?;
 
@@ -159,7 +161,7 @@ async fn a_certificate_in_files_is_read_again_when_it_changes() -> Result<()> {
     std::fs::write(&pem, first.pem())?;
     std::fs::write(&key, first_key.serialize_pem())?;
     let (_host, address) = serve(&folder).await?;
-    let token = std::fs::read_to_string(folder.data().join("api-token"))?;
+    let token = folder.token()?;
     let connector = client(&roots, None)?;
     let shown = async || Ok::<_, anyhow::Error>(ask(&connector, &address, token.trim()).await?.2);
     assert_eq!(shown().await?, first.der().to_vec());
@@ -198,7 +200,7 @@ async fn a_revoked_agent_is_refused_on_the_connection_that_it_has_and_on_new_one
     let revoked = folder.path().join("revoked.txt");
     std::fs::write(&revoked, "")?;
     let (_host, address) = serve(&folder).await?;
-    let token = std::fs::read_to_string(folder.data().join("api-token"))?;
+    let token = folder.token()?;
     let mac = agent(&authority(&folder)?, "agent:mac");
     let connector = client(&folder.data().join("pki/authorities.pem"), Some(&mac))?;
     let stream = TcpStream::connect(&address).await?;
@@ -239,7 +241,7 @@ async fn authorities_take_turns_and_agents_of_both_get_in() -> Result<()> {
     let rotated = folder.run(&["pki", "rotate", "--json"]).await?.json()?;
     assert_eq!(rotated["authorities"].as_array().map(Vec::len), Some(2));
     assert_eq!(rotated["authorities"][1]["id"], first["authorities"][0]["id"]);
-    let token = std::fs::read_to_string(folder.data().join("api-token"))?;
+    let token = folder.token()?;
     let roots = folder.data().join("pki/authorities.pem");
     assert_eq!(ask(&client(&roots, Some(&old))?, &address, token.trim()).await?.0, "200");
     host.kill().await?;

@@ -164,7 +164,7 @@ async fn exit_codes_tell_failures_apart() -> Result<()> {
     assert_eq!(run(&["item", "list", "--token-file", "nowhere"]).await?.code, 4);
     assert_eq!(run(&["item", "list", "--url", "http://127.0.0.1:1"]).await?.code, 4);
     // With address and token no configuration is needed.
-    let token = folder.data().join("api-token").display().to_string();
+    let token = folder.token_file().display().to_string();
     let elsewhere = Folder::with_text("this is no configuration")?;
     let ran =
         elsewhere.run(&["item", "list", "--url", host.api.base(), "--token-file", &token, "--json"]).await?;

@@ -34,7 +34,7 @@ async fn share(url: &str) -> Result<()> {
     };
     let (first, second) = (folder(&toml)?, folder(&toml)?);
     // Both make the schema and the items at the same time.
-    let (one, two) = tokio::try_join!(Host::start(&first), Host::start(&second))?;
+    let (one, two) = Host::start_both(&first, &second).await?;
     for name in &names {
         let (here, there) = tokio::try_join!(one.api.checked(name), two.api.checked(name))?;
         assert_eq!((text(&here, "latest"), text(&here, "id")), ("1.1.0", text(&there, "id")));

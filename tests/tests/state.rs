@@ -199,7 +199,7 @@ async fn compiled_plugins_are_taken_from_the_cache_unless_somebody_changed_them(
     let folder_mode = |path: &std::path::Path| -> Result<u32> {
         Ok(std::os::unix::fs::PermissionsExt::mode(&path.metadata()?.permissions()) & 0o777)
     };
-    for private in ["api-token", "waystation.db", "artifacts/key"] {
+    for private in ["identity-key", "ticket-key", "waystation.db", "artifacts/key"] {
         assert_eq!(folder_mode(&folder.data().join(private))?, 0o600, "{private}");
     }
     Ok(())

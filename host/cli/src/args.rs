@@ -3,6 +3,7 @@
 mod agents;
 mod registry;
 pub(crate) mod sign;
+mod users;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use url::Url;
 
 pub(crate) use agents::{Agent, Audit};
 pub(crate) use registry::{IndexAccess, IndexCommand, Registry, Roles, SignFor};
+pub(crate) use users::{Account, Auth, Login, Role, Token, User, Welcome};
 
 /// A self-hosted control plane for fleets: everything that touches the outside
 /// world is a sandboxed plugin.
@@ -35,7 +37,7 @@ pub(crate) struct Global {
     /// The host to talk to [default: the one of the configuration]
     #[arg(long, global = true, env = "WAYSTATION_URL", value_name = "URL")]
     pub(crate) url: Option<Url>,
-    /// The file that holds the host's token [default: api-token in its data folder]
+    /// A file with an API token [default: the login]
     #[arg(long, global = true, env = "WAYSTATION_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
     /// Say more; twice for even more
@@ -87,6 +89,27 @@ pub(crate) enum Command {
     /// Agents: machines with certificates of this host, and what they may do
     #[command(subcommand)]
     Agent(Agent),
+    /// Use a link: become the owner of a new host, or choose a password
+    Welcome(Welcome),
+    /// Log in to a host
+    Login(Login),
+    /// Log out of it
+    Logout,
+    /// Your own password, second factor and logins
+    #[command(subcommand)]
+    Account(Account),
+    /// Users and services
+    #[command(subcommand)]
+    User(User),
+    /// Roles: what users may do
+    #[command(subcommand)]
+    Role(Role),
+    /// API tokens, for programs
+    #[command(subcommand)]
+    Token(Token),
+    /// Why somebody may do something, or not
+    #[command(subcommand)]
+    Auth(Auth),
     /// The record of what was done
     #[command(subcommand)]
     Audit(Audit),

@@ -1,21 +1,23 @@
 //! Talks to a running host.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use url::Url;
 use waystation_egress::Roots;
-use waystation_server::TOKEN_FILE;
+use waystation_server::api::login::Tokens;
 use waystation_server::config::Config;
 use waystation_server::pki::files::bundle;
 
@@ -23,11 +25,21 @@ use crate::address::{self, Told};
 use crate::args::Global;
 use crate::config;
 use crate::exit::{Exit, Failure};
+use crate::logins::Logins;
 
 pub(crate) struct Client {
     http: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: Url,
-    token: String,
+    token: Token,
+    logins: Logins,
+}
+
+/// What the client shows.
+enum Token {
+    /// An API token, of a file.
+    Api(String),
+    /// That of the login, which is refreshed when it is over.
+    Login,
 }
 
 impl Client {
@@ -42,23 +54,80 @@ impl Client {
             Some(url) => url.clone(),
             None => base(config.as_ref(), &data)?,
         };
-        let file = global.token_file.clone().unwrap_or_else(|| data.join(TOKEN_FILE));
-        let token = token(&file)?;
+        let token = match &global.token_file {
+            Some(file) => Token::Api(token(file)?),
+            None => Token::Login,
+        };
+        let logins = Logins::of(global.url.as_ref(), &data)?;
         // No proxy of the environment: over plain HTTP it would read the token.
         let tls = tls(config.as_ref(), &base)?;
         let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
         let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(https);
-        Ok(Self { http, base, token })
+        Ok(Self { http, base, token, logins })
     }
 
-    /// Sends a request and hands over the answer, if it is a good one.
-    async fn send(
+    /// Where the login to this host is kept.
+    pub(crate) const fn logins(&self) -> &Logins {
+        &self.logins
+    }
+
+    /// An address of the host, for a person.
+    pub(crate) fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.base.as_str().trim_end_matches('/'))
+    }
+
+    /// The token to show: of a login one that still holds for a while.
+    async fn token(&self) -> Result<String, Failure> {
+        if let Token::Api(token) = &self.token {
+            return Ok(token.clone());
+        }
+        let known = self.logins.read()?.ok_or_else(logged_out)?;
+        if known.holds(Timestamp::now()) {
+            return Ok(known.access_token);
+        }
+        // A refresh token works once: two commands at the same time must not both use it.
+        let lock = self.logins.lock()?;
+        let known = self.logins.read()?.ok_or_else(logged_out)?;
+        if known.holds(Timestamp::now()) {
+            return Ok(known.access_token);
+        }
+        let body = json!({ "refresh_token": known.refresh_token });
+        let tokens: Tokens = match self.post_open(&["auth", "refresh"], &body).await {
+            Ok(tokens) => tokens,
+            Err(e) if e.exit == Exit::Unreachable && e.status == Some(401) => {
+                self.logins.forget()?;
+                return Err(logged_out());
+            }
+            Err(e) => return Err(e),
+        };
+        let known = self.logins.keep(&tokens)?;
+        drop(lock);
+        Ok(known.access_token)
+    }
+
+    /// Sends as nobody: to log in.
+    pub(crate) async fn post_open<T: DeserializeOwned>(
         &self,
-        method: Method,
         path: &[&str],
-        query: &[(&str, &str)],
-        body: Option<&serde_json::Value>,
-    ) -> Result<Response<Incoming>, Failure> {
+        body: &serde_json::Value,
+    ) -> Result<T, Failure> {
+        let body = (serde_json::to_vec(body)?, "application/json");
+        whole(self.answered(Method::POST, self.url(path, &[])?, None, Some(body)).await?).await
+    }
+
+    /// The same, of a form; the answer whatever its status is.
+    pub(crate) async fn post_form(
+        &self,
+        path: &[&str],
+        fields: &[(&str, &str)],
+    ) -> Result<(u16, serde_json::Value), Failure> {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let body = (form.into_bytes(), "application/x-www-form-urlencoded");
+        let answer = self.asked(Method::POST, self.url(path, &[])?, None, Some(body)).await?;
+        Ok((answer.status().as_u16(), whole(answer).await?))
+    }
+
+    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, Failure> {
         let mut url = self.base.clone();
         match url.path_segments_mut() {
             // Segments are percent-encoded: names hold slashes.
@@ -72,22 +141,42 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
+        Ok(url)
+    }
+
+    async fn asked(
+        &self,
+        method: Method,
+        url: Url,
+        token: Option<String>,
+        body: Option<(Vec<u8>, &str)>,
+    ) -> Result<Response<Incoming>, Failure> {
         let mut request = Request::builder().method(method).uri(url.as_str());
-        request = request.header(AUTHORIZATION, format!("Bearer {}", self.token));
-        let body = match body {
-            None => Bytes::new(),
-            Some(body) => {
-                request = request.header(CONTENT_TYPE, "application/json");
-                serde_json::to_vec(body)?.into()
-            }
-        };
-        let response =
-            self.http.request(request.body(Full::new(body))?).await.map_err(|e| self.unreachable(&e))?;
+        request = request.header(USER_AGENT, concat!("waystation/", env!("CARGO_PKG_VERSION")));
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let (body, kind) = body.map_or((Bytes::new(), None), |(body, kind)| (body.into(), Some(kind)));
+        if let Some(kind) = kind {
+            request = request.header(CONTENT_TYPE, kind);
+        }
+        self.http.request(request.body(Full::new(body))?).await.map_err(|e| self.unreachable(&e))
+    }
+
+    /// Sends a request and hands over the answer, if it is a good one.
+    async fn answered(
+        &self,
+        method: Method,
+        url: Url,
+        token: Option<String>,
+        body: Option<(Vec<u8>, &str)>,
+    ) -> Result<Response<Incoming>, Failure> {
+        let response = self.asked(method, url, token, body).await?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
-        let problem: Problem = json(response).await.unwrap_or_else(|_| Problem {
+        let problem: Problem = whole(response).await.unwrap_or_else(|_| Problem {
             code: "unexpected-answer".into(),
             detail: format!("the host answered {status}"),
         });
@@ -96,7 +185,23 @@ impl Client {
             404 => Exit::NotFound,
             _ => Exit::Failed,
         };
-        Err(Failure::new(exit, problem.detail).code(problem.code))
+        Err(Failure {
+            status: Some(status.as_u16()),
+            ..Failure::new(exit, problem.detail).code(problem.code)
+        })
+    }
+
+    /// Sends a request as whoever is logged in.
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&serde_json::Value>,
+    ) -> Result<Response<Incoming>, Failure> {
+        let body = body.map(|body| serde_json::to_vec(body)).transpose()?;
+        let (url, token) = (self.url(path, query)?, self.token().await?);
+        self.answered(method, url, Some(token), body.map(|body| (body, "application/json"))).await
     }
 
     fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> Failure {
@@ -114,7 +219,7 @@ impl Client {
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<T, Failure> {
-        json(self.send(Method::GET, path, query, None).await?).await
+        whole(self.send(Method::GET, path, query, None).await?).await
     }
 
     pub(crate) async fn post<T: DeserializeOwned>(
@@ -122,7 +227,7 @@ impl Client {
         path: &[&str],
         body: &serde_json::Value,
     ) -> Result<T, Failure> {
-        json(self.send(Method::POST, path, &[], Some(body)).await?).await
+        whole(self.send(Method::POST, path, &[], Some(body)).await?).await
     }
 
     pub(crate) async fn patch<T: DeserializeOwned>(
@@ -130,12 +235,30 @@ impl Client {
         path: &[&str],
         body: &serde_json::Value,
     ) -> Result<T, Failure> {
-        json(self.send(Method::PATCH, path, &[], Some(body)).await?).await
+        whole(self.send(Method::PATCH, path, &[], Some(body)).await?).await
+    }
+
+    pub(crate) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &serde_json::Value,
+    ) -> Result<T, Failure> {
+        whole(self.send(Method::PUT, path, &[], Some(body)).await?).await
+    }
+
+    /// Does something that nothing is told about.
+    pub(crate) async fn done(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&serde_json::Value>,
+    ) -> Result<(), Failure> {
+        self.send(method, path, &[], body).await.map(drop)
     }
 
     /// Removes something that is told about.
     pub(crate) async fn delete_for<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
-        json(self.send(Method::DELETE, path, &[], None).await?).await
+        whole(self.send(Method::DELETE, path, &[], None).await?).await
     }
 
     pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
@@ -181,7 +304,7 @@ fn went_away() -> Failure {
 }
 
 /// The whole answer, which is JSON.
-async fn json<T: DeserializeOwned>(answer: Response<Incoming>) -> Result<T, Failure> {
+async fn whole<T: DeserializeOwned>(answer: Response<Incoming>) -> Result<T, Failure> {
     let body = answer.into_body().collect().await.map_err(|_| went_away())?.to_bytes();
     serde_json::from_slice(&body).map_err(|e| {
         Failure::new(Exit::Failed, format!("the host's answer is not understood: {e}"))
@@ -238,11 +361,18 @@ fn base(config: Option<&Config>, data: &Path) -> Result<Url, Failure> {
         .map_err(|e| Failure::new(Exit::Failed, format!("{scheme}://{address}: {e}")).code("bad-url"))
 }
 
-fn token(file: &PathBuf) -> Result<String, Failure> {
+fn token(file: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(file).map_err(|e| {
-        let message = format!("cannot read the host's token from {}: {e}", file.display());
-        let hint = "start the host once, which makes it, or name its file with --token-file";
+        let message = format!("cannot read an API token from {}: {e}", file.display());
+        let hint = "make one with `waystation token add`, or leave --token-file out and log in";
         Failure::new(Exit::Unreachable, message).code("no-token").hint(hint)
     })?;
     Ok(text.trim().to_owned())
+}
+
+/// What to do where nobody is logged in.
+fn logged_out() -> Failure {
+    let hint =
+        "log in with `waystation login`; on a host that is new, become its owner with `waystation welcome`";
+    Failure::new(Exit::Unreachable, "you are not logged in to this host").code("not-logged-in").hint(hint)
 }

@@ -16,6 +16,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What to do next, where that is known.
     pub(crate) hint: Option<String>,
+    /// The status of the answer, where the host refused.
+    pub(crate) status: Option<u16>,
 }
 
 /// The codes. 0 is success.
@@ -51,7 +53,7 @@ impl Exit {
 
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, code: exit.word().to_owned(), message: message.into(), hint: None }
+        Self { exit, code: exit.word().to_owned(), message: message.into(), hint: None, status: None }
     }
 
     /// The same with a word of its own.

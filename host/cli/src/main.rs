@@ -9,7 +9,9 @@ mod config;
 mod discover;
 mod exit;
 mod files;
+mod logins;
 mod output;
+mod prompt;
 mod signing;
 mod telemetry;
 
@@ -86,6 +88,14 @@ async fn run(cli: &Cli) -> exit::Outcome {
         Command::Trust(trust) => commands::trust::run(global, trust).await,
         Command::Pki(pki) => commands::pki::run(global, pki),
         Command::Agent(agent) => commands::agent::run(global, agent).await,
+        Command::Welcome(welcome) => commands::login::welcome(global, welcome).await,
+        Command::Login(login) => commands::login::run(global, login).await,
+        Command::Logout => commands::login::logout(global).await,
+        Command::Account(account) => commands::account::run(global, account).await,
+        Command::User(user) => commands::user::run(global, user).await,
+        Command::Role(role) => commands::role::run(global, role).await,
+        Command::Token(token) => commands::token::run(global, token).await,
+        Command::Auth(auth) => commands::role::auth(global, auth).await,
         Command::Audit(audit) => commands::audit::run(global, audit).await,
         Command::Key(key) => commands::key::run(global, key),
         Command::Registry(registry) => commands::registry::run(global, registry).await,

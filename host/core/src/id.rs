@@ -94,6 +94,11 @@ id!(
     "a login id"
 );
 id!(
+    /// One API token, whatever it is called.
+    ApiTokenId,
+    "an API token id"
+);
+id!(
     /// One access token of a login.
     AccessTokenId,
     "an access token id"

@@ -22,3 +22,4 @@ pub mod outbox;
 pub mod schedule;
 pub mod ticket;
 pub mod time;
+pub mod user;

@@ -140,6 +140,18 @@ name!(
     "._:/-"
 );
 name!(
+    /// What a user or a service logs in as; unique. An address of mail is one.
+    UserName,
+    "a user name",
+    "._+@-"
+);
+name!(
+    /// What an API token is called; unique among those of a user.
+    TokenName,
+    "a token name",
+    "._/-"
+);
+name!(
     /// What some grants are called together.
     RoleName,
     "a role name",

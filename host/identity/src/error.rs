@@ -74,6 +74,17 @@ pub enum IdentityError {
     /// A link to become owner, when there is one.
     #[error("there is an owner already; ask them to add you")]
     OwnerExists,
+    /// A secret that was encrypted with a key that is not there, or that was changed.
+    #[error("a stored secret cannot be decrypted; give the host the key it was stored with, as an old one")]
+    Sealed,
+    /// A name that somebody has.
+    #[error("a user of that name is there already; choose another name")]
+    NameTaken,
+    /// The password is right, and a second factor is asked for.
+    #[error(
+        "a second factor is asked for: log in with the password and the code of the app, or a recovery code"
+    )]
+    SecondFactor,
     /// A token that does not hold yet.
     #[error("this token does not hold yet; compare the clocks of the hosts")]
     NotYet,
@@ -114,6 +125,9 @@ impl IdentityError {
             Self::Reused => "refresh-reused",
             Self::Gone => "gone",
             Self::OwnerExists => "owner-exists",
+            Self::Sealed => "sealed-with-another-key",
+            Self::NameTaken => "user-taken",
+            Self::SecondFactor => "second-factor",
             Self::NotYet => "jwt-not-yet",
             Self::Expired => "token-expired",
         }

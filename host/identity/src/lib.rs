@@ -16,6 +16,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 mod jwt;
+mod keys;
 mod link;
 mod lockout;
 mod password;
@@ -36,6 +37,7 @@ pub use jwt::{
     ACCESS_LIFE, Claims, JwtKey, KeyId, KeyRing, MAX_JWT, MIN_SECRET, Purpose, PurposeKind, SKEW_SECONDS,
     Site, VIEWER_LIFE, ViewerAccess,
 };
+pub use keys::{AccessGrant, MASTER, MasterKeys};
 pub use link::{LINK_LIFE, OwnerLink, redeem};
 pub use lockout::{Attempts, LOGIN_RATE, Lockout, Rate};
 pub use password::{Cost, MAX_PASSWORD, MIN_PASSWORD, NewPassword, PasswordHash, Verdict, verify};

@@ -8,6 +8,7 @@ use waystation_runtime::RuntimeError;
 use waystation_store::StoreError;
 
 use crate::config::Problem;
+use crate::key_file::KeyFile;
 
 /// See the module.
 #[derive(Debug, thiserror::Error)]
@@ -48,14 +49,19 @@ pub enum StartError {
         /// What the system said.
         message: String,
     },
-    /// The key of tickets cannot be read or made.
-    #[error("cannot use the key of tickets in {path}: {message}")]
-    TicketKey {
+    /// A key of the host's own cannot be read or made.
+    #[error("cannot use the key of {} in {path}: {message}", .file.of)]
+    Key {
+        /// Which.
+        file: KeyFile,
         /// The file.
         path: String,
         /// What is wrong.
         message: String,
     },
+    /// The keys that tokens are signed with do not go together.
+    #[error(transparent)]
+    Identity(#[from] waystation_identity::IdentityError),
     /// The address is not to be had.
     #[error("cannot listen on {address}: {message}; set another `server.listen`")]
     Listen {
@@ -77,7 +83,8 @@ impl StartError {
             Self::Egress(e) => e.code(),
             Self::Pki { error, .. } => error.code(),
             Self::PkiFile { .. } => "pki-file",
-            Self::TicketKey { .. } => "ticket-key",
+            Self::Key { file, .. } => file.name,
+            Self::Identity(e) => e.code(),
             Self::Listen { .. } => "listen",
         }
     }

@@ -35,9 +35,9 @@ use crate::plugins::{Loading, Plugins};
 use crate::quarantine;
 use crate::routing;
 use crate::tickets::{self, Tickets};
-use crate::token::ApiToken;
 use crate::trust::Admission;
 use crate::trust_watch::{self, Watched};
+use crate::users::{self, OwnerLink, Users};
 
 /// A host whose parts work together. Cheap to clone.
 #[derive(Clone)]
@@ -52,7 +52,8 @@ struct Inner {
     admission: Arc<Admission>,
     watched: tokio::sync::Mutex<Watched>,
     checker: Checker,
-    token: ApiToken,
+    users: Users,
+    owner_link: Option<OwnerLink>,
     pki: Pki,
     tickets: Tickets,
     identity: Identity,
@@ -80,11 +81,12 @@ impl Host {
             message: e.to_string(),
         };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(unusable)?;
-        let token = ApiToken::open(data).map_err(unusable)?;
         let identity = Identity::open(data).map_err(unusable)?;
         let pki = Pki::open(&config, Timestamp::now())?;
         let tickets = Tickets::open(&config)?;
+        let users = Users::open(&config, Timestamp::now())?;
         let store = Store::open(&config.database_url()?.0.expose().parse()?, identity.id).await?;
+        let owner_link = users::first_link(&store, data).await?.map_err(unusable)?;
 
         let roots = Roots::load(config.egress.ca_file.as_deref())?;
         let screening = Screening { allow_private: config.egress.allow_private_addresses };
@@ -134,7 +136,8 @@ impl Host {
             admission,
             watched,
             checker,
-            token,
+            users,
+            owner_link,
             pki,
             tickets,
             identity,
@@ -223,9 +226,14 @@ impl Host {
         &self.inner.checker
     }
 
-    /// The token of the API.
-    pub fn token(&self) -> &ApiToken {
-        &self.inner.token
+    /// The link that waits for an owner, if nobody was one when the host started.
+    pub fn owner_link(&self) -> Option<&OwnerLink> {
+        self.inner.owner_link.as_ref()
+    }
+
+    /// What users prove themselves with.
+    pub(crate) fn users(&self) -> &Users {
+        &self.inner.users
     }
 
     /// Who connects, by certificate.

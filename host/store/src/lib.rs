@@ -27,6 +27,7 @@ mod store;
 mod tasks;
 pub mod tickets;
 mod url;
+pub mod users;
 
 pub use audit::{AuditFilter, Verified};
 pub use checks::EndedCheck;

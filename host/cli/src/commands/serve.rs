@@ -1,7 +1,6 @@
 //! `waystation serve`
 
 use std::io::IsTerminal as _;
-use std::path::Path;
 
 use tokio::signal::unix::{SignalKind, signal};
 use waystation_server::Host;
@@ -46,7 +45,7 @@ pub(crate) async fn serve(global: &Global, host: &Host) -> Outcome {
     let data = &host.config().server.data_dir;
     let unwritable = |e| Failure::new(Exit::Failed, format!("cannot write to {}: {e}", data.display()));
     let announced = address::announce(data, &address.to_string()).map_err(|e| unwritable(e).code("io"))?;
-    announce(global, host, &address.to_string(), data)?;
+    announce(global, host, &address.to_string())?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -57,21 +56,25 @@ pub(crate) async fn serve(global: &Global, host: &Host) -> Outcome {
     Ok(())
 }
 
-fn announce(global: &Global, host: &Host, address: &str, data: &Path) -> Outcome {
+fn announce(global: &Global, host: &Host, address: &str) -> Outcome {
     let scheme = if host.pki().speaks_tls() { "https" } else { "http" };
     if global.json {
         let about = serde_json::json!({
             "url": format!("{scheme}://{address}"),
-            "token_file": data.join(waystation_server::TOKEN_FILE),
+            "owner_link_file": host.owner_link().map(waystation_server::OwnerLink::file),
         });
         return Ok(output::json(&about)?);
     }
     output::note(format!("Waystation serves at {scheme}://{address}/api/v1"));
-    // A person at a terminal gets the token. What is no terminal is a log, and a log is no place for a secret.
-    if std::io::stderr().is_terminal() {
-        output::note(format!("Token (keep it secret): {}", host.token().reveal()));
-    } else {
-        output::note(format!("Its token is in {}", data.join(waystation_server::TOKEN_FILE).display()));
+    if let Some(link) = host.owner_link() {
+        // A person at a terminal gets the link. What is no terminal is a log, and a log is no place for a secret.
+        let shown = if std::io::stderr().is_terminal() {
+            format!("{scheme}://{address}/welcome#{}", link.reveal())
+        } else {
+            format!("in {}", link.file().display())
+        };
+        output::note(format!("Nobody owns this host yet. The link to become its owner, once: {shown}"));
+        output::note("Here: waystation welcome --name YOU");
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use http::HeaderMap;
 use ipnet::IpNet;
 
 use crate::PkiError;
@@ -76,6 +77,27 @@ impl TrustedProxies {
         }
     }
 
+    /// Who a proxy speaks for that is believed: the last address of `X-Forwarded-For` that is not a proxy's. Whatever is
+    /// before that was written by a stranger. Of somebody who is no proxy, and of what cannot be read, it is the peer itself:
+    /// many are then counted as one, and nobody as somebody else.
+    #[must_use]
+    pub fn client(&self, peer: PeerAddress, headers: &HeaderMap) -> PeerAddress {
+        if !self.contain(&peer) {
+            return peer;
+        }
+        let mut client = peer;
+        let lines = headers.get_all(FORWARDED_FOR).iter().rev();
+        for entry in lines.flat_map(|line| line.as_bytes().rsplit(|b| *b == b',')).take(MAX_HOPS) {
+            let address = std::str::from_utf8(entry).ok().and_then(|text| address(text.trim()));
+            let Some(address) = address else { break };
+            client = PeerAddress::Ip(address);
+            if !self.contain(&client) {
+                break;
+            }
+        }
+        client
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -92,6 +114,20 @@ impl TrustedProxies {
                 || network.contains(&IpAddr::V6(std::net::Ipv6Addr::LOCALHOST))
         })
     }
+}
+
+/// The header that proxies add the address of their peer to. There is no standard; RFC 7239 has another.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// How many proxies are looked through.
+const MAX_HOPS: usize = 16;
+
+/// An address, with or without brackets and a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
+    let found: IpAddr = text.parse().ok().or_else(bare).or_else(with_port)?;
+    Some(found.to_canonical())
 }
 
 #[cfg(test)]
@@ -119,6 +155,39 @@ mod tests {
         assert!(TrustedProxies::new(["unix"]).unwrap().contain(&PeerAddress::Unix));
         let none = TrustedProxies::default();
         assert!(none.is_empty() && !none.contain(&ip("127.0.0.1")) && !none.contain(&PeerAddress::Unix));
+    }
+
+    #[test]
+    fn a_client_is_the_last_that_is_no_proxy() {
+        let proxies = TrustedProxies::new(["10.0.0.0/24", "unix"]).unwrap();
+        let client = |peer: PeerAddress, lines: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(FORWARDED_FOR, line.parse().unwrap());
+            }
+            proxies.client(peer, &headers).to_string()
+        };
+        let proxy = ip("10.0.0.1");
+        for (lines, found) in [
+            (&["192.0.2.1"][..], "192.0.2.1"),
+            (&["203.0.113.9, 192.0.2.1"], "192.0.2.1"),
+            (&["203.0.113.9", "192.0.2.1 , 10.0.0.7"], "192.0.2.1"),
+            (&["10.0.0.8,10.0.0.7"], "10.0.0.8"),
+            (&["::ffff:192.0.2.1"], "192.0.2.1"),
+            (&["[2001:db8::1]:443"], "2001:db8::1"),
+            (&["[2001:db8::1]"], "2001:db8::1"),
+            (&["192.0.2.1:9"], "192.0.2.1"),
+            (&[], "10.0.0.1"),
+            (&[""], "10.0.0.1"),
+            (&["192.0.2.1, unknown"], "10.0.0.1"),
+            (&["192.0.2.1, nonsense, 10.0.0.7"], "10.0.0.7"),
+        ] {
+            assert_eq!(client(proxy, lines), found, "{lines:?}");
+        }
+        assert_eq!(client(PeerAddress::Unix, &["192.0.2.1"]), "192.0.2.1");
+        assert_eq!(client(ip("192.0.2.5"), &["192.0.2.1"]), "192.0.2.5", "a stranger names nobody");
+        let many = vec!["10.0.0.9"; 40].join(",");
+        assert_eq!(client(proxy, &[&format!("192.0.2.1,{many}")]), "10.0.0.9");
     }
 
     #[test]

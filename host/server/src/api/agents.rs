@@ -3,22 +3,22 @@
 use std::collections::BTreeSet;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use waystation_core::access::Target;
 use waystation_core::agent::AgentName;
 use waystation_core::ticket::{Capability, Refusal};
 use waystation_pki::{AgentSubject, CertificateRequest};
 use waystation_store::tickets::{Agent, Caller, IssuedCertificate};
 
-use crate::api::auth::OPERATOR;
-use crate::api::origin::Origin;
+use crate::api::body::Body;
 use crate::api::problem::Problem;
+use crate::api::who::Who;
 use crate::host::Host;
-use crate::tickets::default_tenant;
 
 /// Agents per page, unless asked otherwise.
 const PAGE: u32 = 200;
@@ -137,28 +137,13 @@ pub struct RevokedAgents {
     pub sessions: u64,
 }
 
-/// An operator, for the record.
-fn operator(request: &Request) -> Result<Caller, Problem> {
-    let tenant = default_tenant().ok_or_else(|| Problem::not_found("tenant", "default"))?;
-    let origin = Origin::of(request.headers(), request.extensions());
-    Ok(origin.caller(tenant, OPERATOR.to_owned(), "api"))
-}
-
-/// The caller of a request, and its body.
-pub(crate) struct Asked<T> {
-    caller: Caller,
-    body: T,
-}
-
-impl<S: Send + Sync, T: serde::de::DeserializeOwned> axum::extract::FromRequest<S> for Asked<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let caller = operator(&request)?;
-        let body: Result<Json<T>, JsonRejection> = Json::from_request(request, state).await;
-        let Json(body) = body.map_err(|e| Problem::new(e.status(), "bad-body", e.body_text()))?;
-        Ok(Self { caller, body })
-    }
+/// What selectors tell an agent by: its label, as the name of a machine; a plugin's agent is on its delegator's.
+pub(super) fn target(name: &AgentName) -> Target {
+    let label = match name {
+        AgentName::Agent { label } => label,
+        AgentName::PluginAgent { delegator, .. } => delegator,
+    };
+    Target { machine: label.as_str().parse().ok(), ..Target::default() }
 }
 
 fn named(label: &str) -> Result<AgentName, Problem> {
@@ -222,16 +207,18 @@ impl NewCertificate {
     responses((status = 200, body = AgentPage), (status = "default", body = Problem)))]
 pub(crate) async fn list(
     State(host): State<Host>,
+    who: Who,
     query: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<AgentPage>, Problem> {
+    who.somewhere("agent:read")?;
     let Query(paging) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
-    let tenant = default_tenant().ok_or_else(|| Problem::not_found("tenant", "default"))?;
     let after = paging.after.as_deref().map(named).transpose()?;
     let limit = paging.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
-    let agents = host.store().agents(&tenant, after.as_ref(), limit).await?;
+    let agents = host.store().agents(who.tenant(), after.as_ref(), limit).await?;
     let full = agents.len() as u64 == u64::from(limit);
     let next = agents.last().filter(|_| full).map(|last| last.name.label());
-    Ok(Json(AgentPage { agents: agents.into_iter().map(EnrolledAgent::from).collect(), next }))
+    let seen = agents.into_iter().filter(|agent| who.sees("agent:read", &target(&agent.name)));
+    Ok(Json(AgentPage { agents: seen.map(EnrolledAgent::from).collect(), next }))
 }
 
 /// Shows one agent.
@@ -239,14 +226,16 @@ pub(crate) async fn list(
     responses((status = 200, body = EnrolledAgent), (status = "default", body = Problem)))]
 pub(crate) async fn show(
     State(host): State<Host>,
+    who: Who,
     Path(label): Path<String>,
 ) -> Result<Json<EnrolledAgent>, Problem> {
-    found(&host, &named(&label)?).await.map(Json)
+    let name = named(&label)?;
+    who.may_on("agent:read", &target(&name))?;
+    found(&host, &who, &name).await.map(Json)
 }
 
-async fn found(host: &Host, name: &AgentName) -> Result<EnrolledAgent, Problem> {
-    let tenant = default_tenant().ok_or_else(|| Problem::not_found("tenant", "default"))?;
-    let agent = host.store().agent(&tenant, name).await?;
+async fn found(host: &Host, who: &Who, name: &AgentName) -> Result<EnrolledAgent, Problem> {
+    let agent = host.store().agent(who.tenant(), name).await?;
     agent.map(EnrolledAgent::from).ok_or_else(|| Problem::not_found("agent", &name.label()))
 }
 
@@ -255,15 +244,17 @@ async fn found(host: &Host, name: &AgentName) -> Result<EnrolledAgent, Problem> 
     responses((status = 201, body = Enrolled), (status = "default", body = Problem)))]
 pub(crate) async fn enrol(
     State(host): State<Host>,
-    Asked { caller, body }: Asked<NewAgent>,
+    who: Who,
+    Body(body): Body<NewAgent>,
 ) -> Result<(StatusCode, Json<Enrolled>), Problem> {
-    let name = named(&body.label)?;
+    let (name, caller) = (named(&body.label)?, who.caller());
+    who.may_on("agent:write", &target(&name))?;
     let capabilities = capabilities(&body.capabilities)?;
     let issued = body.csr.as_deref().map(|csr| issue(&host, &name, &caller, csr)).transpose()?;
     let certificate = issued.as_ref().map(NewCertificate::kept);
     let done = host.store().enrol_agent(caller, name.clone(), capabilities, certificate).await?;
     done.map_err(|refusal| refused(refusal, &name))?;
-    Ok((StatusCode::CREATED, Json(Enrolled { agent: found(&host, &name).await?, issued })))
+    Ok((StatusCode::CREATED, Json(Enrolled { agent: found(&host, &who, &name).await?, issued })))
 }
 
 /// Gives an agent these capabilities and no others. Tickets and sessions that need one that it lost end.
@@ -271,13 +262,16 @@ pub(crate) async fn enrol(
     request_body = AgentChange, responses((status = 200, body = EnrolledAgent), (status = "default", body = Problem)))]
 pub(crate) async fn change(
     State(host): State<Host>,
+    who: Who,
     Path(label): Path<String>,
-    Asked { caller, body }: Asked<AgentChange>,
+    Body(body): Body<AgentChange>,
 ) -> Result<Json<EnrolledAgent>, Problem> {
-    let (name, capabilities) = (named(&label)?, capabilities(&body.capabilities)?);
-    let done = host.store().set_capabilities(caller, name.clone(), capabilities).await?;
+    let name = named(&label)?;
+    who.may_on("agent:write", &target(&name))?;
+    let capabilities = capabilities(&body.capabilities)?;
+    let done = host.store().set_capabilities(who.caller(), name.clone(), capabilities).await?;
     done.map_err(|refusal| refused(refusal, &name))?;
-    found(&host, &name).await.map(Json)
+    found(&host, &who, &name).await.map(Json)
 }
 
 /// Issues a further certificate to an agent.
@@ -285,10 +279,12 @@ pub(crate) async fn change(
     request_body = Renewal, responses((status = 201, body = NewCertificate), (status = "default", body = Problem)))]
 pub(crate) async fn certify(
     State(host): State<Host>,
+    who: Who,
     Path(label): Path<String>,
-    Asked { caller, body }: Asked<Renewal>,
+    Body(body): Body<Renewal>,
 ) -> Result<(StatusCode, Json<NewCertificate>), Problem> {
-    let name = named(&label)?;
+    let (name, caller) = (named(&label)?, who.caller());
+    who.may_on("agent:write", &target(&name))?;
     let issued = issue(&host, &name, &caller, &body.csr)?;
     let done = host.store().add_certificate(caller, name.clone(), issued.kept()).await?;
     done.map_err(|refusal| refused(refusal, &name))?;
@@ -300,11 +296,12 @@ pub(crate) async fn certify(
     responses((status = 200, body = RevokedAgents), (status = "default", body = Problem)))]
 pub(crate) async fn revoke(
     State(host): State<Host>,
+    who: Who,
     Path(label): Path<String>,
-    request: Request,
 ) -> Result<Json<RevokedAgents>, Problem> {
     let name = named(&label)?;
-    let done = host.store().revoke_agent(operator(&request)?, name.clone()).await?;
+    who.may_on("agent:revoke", &target(&name))?;
+    let done = host.store().revoke_agent(who.caller(), name.clone()).await?;
     let revoked = done.map_err(|refusal| refused(refusal, &name))?;
     host.look_at_revocations().await?;
     let labels = revoked.agents.iter().map(AgentName::label).collect();

@@ -10,8 +10,8 @@ use waystation_core::audit::Row;
 use waystation_store::{AuditFilter, StoreError};
 
 use crate::api::problem::Problem;
+use crate::api::who::Who;
 use crate::host::Host;
-use crate::tickets::default_tenant;
 
 /// Rows per page, unless asked otherwise.
 const PAGE: u32 = 200;
@@ -96,13 +96,14 @@ fn view(row: Row) -> Result<AuditRow, StoreError> {
     responses((status = 200, body = AuditPage), (status = "default", body = Problem)))]
 pub(crate) async fn list(
     State(host): State<Host>,
+    who: Who,
     query: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<AuditPage>, Problem> {
+    who.may("audit:read")?;
     let Query(wanted) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
-    let tenant = default_tenant().ok_or_else(|| Problem::not_found("tenant", "default"))?;
     let limit = wanted.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
     let filter = AuditFilter { actor: wanted.actor, action: wanted.action, target: wanted.target };
-    let rows = host.store().audit(&tenant, &filter, wanted.after.unwrap_or_default(), limit).await?;
+    let rows = host.store().audit(who.tenant(), &filter, wanted.after.unwrap_or_default(), limit).await?;
     let full = rows.len() as u64 == u64::from(limit);
     let next = rows.last().filter(|_| full).map(|last| last.seq);
     Ok(Json(AuditPage { rows: rows.into_iter().map(view).collect::<Result<_, _>>()?, next }))
@@ -111,9 +112,9 @@ pub(crate) async fn list(
 /// Goes along the whole chain, and tells where it does not hold.
 #[utoipa::path(get, path = "/api/v1/audit/verify", tag = "audit",
     responses((status = 200, body = AuditState), (status = "default", body = Problem)))]
-pub(crate) async fn verify(State(host): State<Host>) -> Result<Json<AuditState>, Problem> {
-    let tenant = default_tenant().ok_or_else(|| Problem::not_found("tenant", "default"))?;
-    let verified = host.store().verify_audit(&tenant).await?;
+pub(crate) async fn verify(State(host): State<Host>, who: Who) -> Result<Json<AuditState>, Problem> {
+    who.may("audit:read")?;
+    let verified = host.store().verify_audit(who.tenant()).await?;
     let (head, hash) = verified.head;
     Ok(Json(AuditState {
         whole: verified.broken.is_none(),

@@ -12,6 +12,7 @@ use waystation_runtime::CallError;
 use waystation_worlds::notifier;
 
 use crate::api::problem::Problem;
+use crate::api::who::Who;
 use crate::config::{Channel, Name};
 use crate::host::Host;
 
@@ -40,7 +41,8 @@ pub struct ChannelList {
 /// Lists the channels of the configuration.
 #[utoipa::path(get, path = "/api/v1/channels", tag = "channels",
     responses((status = 200, body = ChannelList), (status = "default", body = Problem)))]
-pub(crate) async fn list(State(host): State<Host>) -> Json<ChannelList> {
+pub(crate) async fn list(State(host): State<Host>, who: Who) -> Result<Json<ChannelList>, Problem> {
+    who.may("channel:read")?;
     let channels = host.config().channels.iter().map(|(name, channel)| {
         let plugin = host.plugins().get(channel.plugin.as_str());
         ChannelView {
@@ -51,7 +53,7 @@ pub(crate) async fn list(State(host): State<Host>) -> Json<ChannelList> {
             min_severity: channel.min_severity.as_str().to_owned(),
         }
     });
-    Json(ChannelList { channels: channels.collect() })
+    Ok(Json(ChannelList { channels: channels.collect() }))
 }
 
 /// A channel that took a test.
@@ -72,8 +74,10 @@ pub struct Tested {
     responses((status = 200, body = Tested), (status = "default", body = Problem)))]
 pub(crate) async fn test(
     State(host): State<Host>,
+    who: Who,
     Path(name): Path<String>,
 ) -> Result<Json<Tested>, Problem> {
+    who.may("channel:test")?;
     let found = host.config().channels.iter().find(|(known, _)| known.as_str() == name);
     let (known, channel) = found.ok_or_else(|| Problem::not_found("channel", &name))?;
     let plugin = channel.plugin.as_str();

@@ -16,6 +16,7 @@ use waystation_core::item::Item;
 use crate::api::items;
 use crate::api::problem::Problem;
 use crate::api::views::{ErrorView, ItemView};
+use crate::api::who::Who;
 use crate::checker::{CheckFailure, Checked};
 use crate::host::Host;
 
@@ -67,13 +68,14 @@ pub enum CheckLine {
 #[utoipa::path(post, path = "/api/v1/checks", tag = "checks", request_body = CheckRequest,
     responses((status = 200, body = CheckLine, content_type = "application/x-ndjson"),
         (status = "default", body = Problem)))]
-pub(crate) async fn check(State(host): State<Host>, body: Bytes) -> Result<Response, Problem> {
+pub(crate) async fn check(State(host): State<Host>, who: Who, body: Bytes) -> Result<Response, Problem> {
+    who.somewhere("check:run")?;
     let request: CheckRequest = match body.as_ref() {
         [] => CheckRequest::default(),
         body => serde_json::from_slice(body)
             .map_err(|e| Problem::new(StatusCode::BAD_REQUEST, "bad-body", e.to_string()))?,
     };
-    let chosen = chosen(&host, request.items).await?;
+    let chosen = chosen(&host, &who, request.items).await?;
     let (lines, receiver) = mpsc::unbounded_channel();
     // Runs on even if the client goes away: what was asked of remotes is recorded.
     let span = tracing::info_span!("checks", items = chosen.len());
@@ -86,13 +88,17 @@ pub(crate) async fn check(State(host): State<Host>, body: Bytes) -> Result<Respo
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response())
 }
 
-async fn chosen(host: &Host, names: Option<Vec<String>>) -> Result<Vec<Item>, Problem> {
+async fn chosen(host: &Host, who: &Who, names: Option<Vec<String>>) -> Result<Vec<Item>, Problem> {
     match names {
-        None => Ok(host.all_items().await?),
+        None => {
+            let mine = |item: &Item| who.sees("check:run", &items::target(&item.spec.name));
+            Ok(host.all_items().await?.into_iter().filter(mine).collect())
+        }
         Some(names) => {
             let mut items = Vec::with_capacity(names.len());
             for name in names {
                 let parsed = name.parse().map_err(|_| Problem::not_found("item", &name))?;
+                who.may_on("check:run", &items::target(&parsed))?;
                 items.push(host.store().item_named(&parsed).await?);
             }
             Ok(items)

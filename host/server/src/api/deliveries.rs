@@ -11,6 +11,7 @@ use waystation_store::Claimed;
 
 use crate::api::problem::Problem;
 use crate::api::views::EventView;
+use crate::api::who::Who;
 use crate::host::Host;
 
 /// The most that is listed.
@@ -106,8 +107,10 @@ pub struct DeliveryList {
     responses((status = 200, body = DeliveryList), (status = "default", body = Problem)))]
 pub(crate) async fn list(
     State(host): State<Host>,
+    who: Who,
     query: Result<Query<DeliveryQuery>, QueryRejection>,
 ) -> Result<Json<DeliveryList>, Problem> {
+    who.may("delivery:read")?;
     let Query(query) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
     listed(&host, query.state, query.limit.unwrap_or(MOST).clamp(1, MOST)).await
 }
@@ -115,7 +118,8 @@ pub(crate) async fn list(
 /// Lists messages that were given up.
 #[utoipa::path(get, path = "/api/v1/deliveries/dead", tag = "deliveries",
     responses((status = 200, body = DeliveryList), (status = "default", body = Problem)))]
-pub(crate) async fn dead(State(host): State<Host>) -> Result<Json<DeliveryList>, Problem> {
+pub(crate) async fn dead(State(host): State<Host>, who: Who) -> Result<Json<DeliveryList>, Problem> {
+    who.may("delivery:read")?;
     listed(&host, Some(Stage::Dead), MOST).await
 }
 
@@ -138,8 +142,10 @@ pub struct Replayed {
     responses((status = 200, body = Replayed), (status = "default", body = Problem)))]
 pub(crate) async fn replay(
     State(host): State<Host>,
+    who: Who,
     Path(id): Path<String>,
 ) -> Result<Json<Replayed>, Problem> {
+    who.may("delivery:replay")?;
     let parsed = id.parse().map_err(|_| Problem::not_found("delivery", &id))?;
     let delivery = host.store().replay(parsed, Timestamp::now()).await?;
     host.wake_deliveries();
@@ -166,8 +172,10 @@ pub struct ReplayedAll {
     responses((status = 200, body = ReplayedAll), (status = "default", body = Problem)))]
 pub(crate) async fn replay_all(
     State(host): State<Host>,
+    who: Who,
     body: Result<Json<ReplayAll>, JsonRejection>,
 ) -> Result<Json<ReplayedAll>, Problem> {
+    who.may("delivery:replay")?;
     let Json(which) = body.map_err(|e| Problem::new(e.status(), "bad-body", e.body_text()))?;
     let channel = match &which.channel {
         Some(name) => Some(name.parse().map_err(|_| Problem::not_found("channel", name))?),

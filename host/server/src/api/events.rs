@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
+use waystation_core::access::Target;
 use waystation_core::event::EventSeq;
 
 use crate::api::problem::Problem;
 use crate::api::views::EventView;
+use crate::api::who::Who;
 use crate::host::Host;
 
 /// Events read from the database at once.
@@ -37,20 +39,33 @@ pub(crate) struct EventPage {
     events: Vec<EventView>,
 }
 
+/// How the types of events begin that are about an item.
+const ITEM_EVENTS: [&str; 3] = ["release.", "item.", "check."];
+
+/// What selectors tell an event by: the item that it is about, where it is about one.
+fn target(event: &waystation_core::event::Event) -> Target {
+    let of_item = ITEM_EVENTS.iter().any(|start| event.kind.as_str().starts_with(start));
+    let item = if of_item { event.subject.parse().ok() } else { None };
+    Target { item, ..Target::default() }
+}
+
 /// Lists events.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery),
     responses((status = 200, body = EventPage), (status = "default", body = Problem)))]
 pub(crate) async fn list(
     State(host): State<Host>,
+    who: Who,
     query: Result<Query<EventQuery>, QueryRejection>,
 ) -> Result<Json<EventPage>, Problem> {
+    who.somewhere("event:read")?;
     let Query(query) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
     let limit = query.limit.unwrap_or(50).clamp(1, BATCH);
     let events = match query.after {
         Some(after) => host.store().events_after(EventSeq(after), limit).await?,
         None => host.store().events_before(None, limit).await?,
     };
-    Ok(Json(EventPage { events: events.iter().map(EventView::from).collect() }))
+    let seen = events.iter().filter(|event| who.sees("event:read", &target(event)));
+    Ok(Json(EventPage { events: seen.map(EventView::from).collect() }))
 }
 
 /// Follows events: server-sent events whose `event` is the type and whose `id` is
@@ -60,9 +75,11 @@ pub(crate) async fn list(
         (status = "default", body = Problem)))]
 pub(crate) async fn follow(
     State(host): State<Host>,
+    who: Who,
     headers: HeaderMap,
     query: Result<Query<EventQuery>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    who.somewhere("event:read")?;
     let Query(query) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
     let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let after = match resumed.or(query.after) {
@@ -70,13 +87,19 @@ pub(crate) async fn follow(
         None => host.store().last_event().await?,
     };
     let (sender, receiver) = mpsc::channel(64);
-    host.spawn(feed(host.clone(), after, sender));
+    let (fed, heard) = (host.clone(), who.clone());
+    host.spawn(async move {
+        tokio::select! {
+            () = feed(fed, who, after, sender) => {}
+            () = heard.barred("event:read") => {}
+        }
+    });
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::default()))
 }
 
 /// Reads on from `after` for as long as the client listens and the host runs. The
 /// database is the truth; the live channel only says when to look.
-async fn feed(host: Host, mut after: EventSeq, sender: mpsc::Sender<Result<Event, Infallible>>) {
+async fn feed(host: Host, who: Who, mut after: EventSeq, sender: mpsc::Sender<Result<Event, Infallible>>) {
     let mut live = host.store().subscribe();
     let stop = host.stopping();
     loop {
@@ -90,6 +113,9 @@ async fn feed(host: Host, mut after: EventSeq, sender: mpsc::Sender<Result<Event
         let full = events.len() as u64 == u64::from(BATCH);
         for event in events {
             after = event.seq;
+            if !who.sees("event:read", &target(&event)) {
+                continue;
+            }
             let sse = Event::default().event(event.kind.as_str()).id(event.seq.to_string());
             let Ok(sse) = sse.json_data(EventView::from(&event)) else { continue };
             if sender.send(Ok(sse)).await.is_err() {

@@ -8,18 +8,23 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
+use waystation_core::access::Target;
 use waystation_core::id::ItemId;
 use waystation_core::item::{Item, ItemSpec};
 use waystation_core::name::ItemName;
 use waystation_core::policy::Policy;
 use waystation_core::version::Scheme;
 
+use crate::api::body::parsed;
 use crate::api::problem::Problem;
 use crate::api::views::{ItemView, ReleaseView};
+use crate::api::who::Who;
 use crate::declared::default_scheme;
 use crate::fit;
 use crate::host::Host;
 
+/// What the machine of the host is called.
+const THIS_MACHINE: &str = "this-host";
 /// Items per page, unless asked otherwise.
 const PAGE: u32 = 200;
 /// The most items per page.
@@ -48,15 +53,24 @@ pub(crate) struct ItemPage {
     responses((status = 200, body = ItemPage), (status = "default", body = Problem)))]
 pub(crate) async fn list(
     State(host): State<Host>,
+    who: Who,
     query: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<ItemPage>, Problem> {
+    who.somewhere("item:read")?;
     let Query(paging) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
     let after = paging.after.as_deref().map(name).transpose()?;
     let limit = paging.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
     let items = host.store().items(after.as_ref(), limit).await?;
     let next =
         (items.len() as u64 == u64::from(limit)).then(|| items.last().map(|i| i.spec.name.to_string()));
+    let seen = |item: &Item| who.sees("item:read", &target(&item.spec.name));
+    let items: Vec<Item> = items.into_iter().filter(seen).collect();
     Ok(Json(ItemPage { items: views(&host, &items).await?, next: next.flatten() }))
+}
+
+/// What selectors tell an item by.
+pub(super) fn target(name: &ItemName) -> Target {
+    Target { item: Some(name.clone()), ..Target::default() }
 }
 
 /// What is shown of these items.
@@ -104,9 +118,16 @@ pub(crate) struct Installed {
     responses((status = 201, body = ItemView), (status = "default", body = Problem)))]
 pub(crate) async fn add(
     State(host): State<Host>,
+    who: Who,
     body: Result<Json<NewItem>, JsonRejection>,
 ) -> Result<(StatusCode, Json<ItemView>), Problem> {
+    who.somewhere("item:write")?;
     let Json(new) = body.map_err(|e| Problem::new(e.status(), "bad-body", e.body_text()))?;
+    who.may_on("item:write", &target(&name(&new.name)?))?;
+    if new.installed.is_some() {
+        let machine = Some(parsed(THIS_MACHINE)?);
+        who.may_on("machine:write", &Target { machine, ..Target::default() })?;
+    }
     let Some(source) = host.plugins().source(&new.source) else {
         let known: Vec<String> = host
             .plugins()
@@ -125,7 +146,7 @@ pub(crate) async fn add(
     fit::options(&source, &new.options)
         .map_err(|found| Problem::mismatch(fit::OPTIONS, "options", &found))?;
     let scheme = match &new.scheme {
-        Some(scheme) => parsed::<Scheme, _>(scheme)?,
+        Some(scheme) => parsed::<Scheme>(scheme)?,
         None => default_scheme(host.plugins(), &new.source).await,
     };
     let policy: Policy = serde_json::from_value(Value::Object(new.policy))
@@ -142,7 +163,7 @@ pub(crate) async fn add(
     let now = Timestamp::now();
     let item = host.store().add_item(spec, now, now, &host.route()).await?;
     if let Some(installed) = new.installed {
-        let machine = host.store().ensure_machine(&parsed("this-host")?, now).await?;
+        let machine = host.store().ensure_machine(&parsed(THIS_MACHINE)?, now).await?;
         let manager = parsed(&installed.manager)?;
         host.store()
             .record_installed(machine.id, item.id, &manager, &installed.version, now, &host.route())
@@ -175,9 +196,12 @@ pub(crate) struct ItemDetail {
     responses((status = 200, body = ItemDetail), (status = "default", body = Problem)))]
 pub(crate) async fn show(
     State(host): State<Host>,
+    who: Who,
     Path(item): Path<String>,
 ) -> Result<Json<ItemDetail>, Problem> {
-    let found = host.store().item_named(&name(&item)?).await?;
+    let named = name(&item)?;
+    who.may_on("item:read", &target(&named))?;
+    let found = host.store().item_named(&named).await?;
     let releases = host.store().releases(found.id).await?;
     let mut views = views(&host, std::slice::from_ref(&found)).await?;
     let view = views.pop().ok_or_else(|| Problem::not_found("item", &item))?;
@@ -194,21 +218,16 @@ pub(crate) async fn show(
     responses((status = 204), (status = "default", body = Problem)))]
 pub(crate) async fn remove(
     State(host): State<Host>,
+    who: Who,
     Path(item): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let found = host.store().item_named(&name(&item)?).await?;
+    let named = name(&item)?;
+    who.may_on("item:remove", &target(&named))?;
+    let found = host.store().item_named(&named).await?;
     host.store().remove_item(found.id, Timestamp::now(), &host.route()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 fn name(text: &str) -> Result<ItemName, Problem> {
     parsed(text)
-}
-
-fn parsed<T, E>(text: &str) -> Result<T, Problem>
-where
-    T: std::str::FromStr<Err = E>,
-    E: std::fmt::Display,
-{
-    text.parse().map_err(|e: E| Problem::bad("bad-value", e.to_string()))
 }

@@ -14,6 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 use waystation_runtime::Cause;
 
 use crate::api::problem::Problem;
+use crate::api::who::Who;
 use crate::host::Host;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -34,7 +35,8 @@ struct OfState {
 
 /// All metrics.
 #[utoipa::path(get, path = "/metrics", tag = "host", responses((status = 200, body = String)))]
-pub(crate) async fn metrics(State(host): State<Host>) -> Result<impl IntoResponse, Problem> {
+pub(crate) async fn metrics(State(host): State<Host>, who: Who) -> Result<impl IntoResponse, Problem> {
+    who.may("host:read")?;
     let mut registry = Registry::with_prefix("waystation");
     plugins(&host, &mut registry);
     let items = ConstGauge::new(i64::try_from(host.store().count_items().await?).unwrap_or(i64::MAX));

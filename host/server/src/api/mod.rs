@@ -1,39 +1,52 @@
-//! The HTTP API, version 1. Everything but the health probes needs the token.
+//! The HTTP API, version 1. Everything but the health probes and logging in needs a token, and asks whether its user may.
 
+pub mod account;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod agents;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod audit;
 mod auth;
+mod body;
 pub mod certificate;
 pub mod channels;
 pub mod checks;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod deliveries;
 #[expect(unused_qualifications, reason = "generated from the paths")]
+pub mod devices;
+#[expect(unused_qualifications, reason = "generated from the paths")]
 mod events;
 mod health;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod items;
+pub mod login;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod metrics;
 mod openapi;
 pub(crate) mod origin;
+mod pages;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod plugins;
 pub(crate) mod problem;
+#[expect(unused_qualifications, reason = "generated from the paths")]
+pub mod roles;
 mod tickets;
+#[expect(unused_qualifications, reason = "generated from the paths")]
+pub mod tokens;
 pub mod trust;
+#[expect(unused_qualifications, reason = "generated from the paths")]
+pub mod users;
 pub mod views;
+pub(crate) mod who;
 
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
@@ -48,6 +61,11 @@ pub use openapi::document as openapi_document;
 
 /// Bytes of a request's body.
 const MAX_BODY: usize = 1 << 20;
+
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
+/// Two years (RFC 6797): once a browser saw the host over TLS, it never speaks plain HTTP to it.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -80,7 +98,38 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/deliveries/replay", post(deliveries::replay_all))
         .route("/deliveries/dead", get(deliveries::dead))
         .route("/deliveries/{id}/replay", post(deliveries::replay))
+        .route("/auth/me", get(account::me))
+        .route("/auth/logout", post(account::logout))
+        .route("/auth/logins", get(account::logins))
+        .route("/auth/logins/{id}", delete(account::end_login))
+        .route("/auth/password", put(account::password))
+        .route("/auth/second-factor", post(account::begin_totp))
+        .route("/auth/second-factor/confirm", post(account::confirm_totp))
+        .route("/auth/second-factor/off", post(account::end_totp))
+        .route("/auth/device", get(devices::show))
+        .route("/auth/device/decide", post(devices::decide))
+        .route("/users", get(users::list).post(users::add))
+        .route("/users/{name}", get(users::show).delete(users::remove))
+        .route("/users/{name}/lock", post(users::lock))
+        .route("/users/{name}/unlock", post(users::unlock))
+        .route("/users/{name}/logout", post(users::logout))
+        .route("/users/{name}/roles", put(users::assign))
+        .route("/users/{name}/password-link", post(users::password_link))
+        .route("/roles", get(roles::list))
+        .route("/roles/{name}", put(roles::put).delete(roles::remove))
+        .route("/access/explain", get(roles::why))
+        .route("/tokens", get(tokens::list).post(tokens::add))
+        .route("/tokens/{id}", delete(tokens::remove))
         .route("/openapi.json", get(openapi::serve));
+    // Of those who are nobody yet.
+    let open = Router::new()
+        .route("/api/v1/auth/login", post(login::login))
+        .route("/api/v1/auth/refresh", post(login::refresh))
+        .route("/api/v1/auth/link", post(login::link))
+        .route("/api/v1/auth/link/use", post(login::use_link))
+        .route("/api/v1/auth/device", post(devices::start))
+        .route("/api/v1/auth/device/token", post(devices::token));
+    let tls = host.pki().speaks_tls();
     Router::new()
         .nest("/api/v1", v1)
         .route("/metrics", get(metrics::metrics))
@@ -88,13 +137,15 @@ pub(crate) fn router(host: Host) -> Router {
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this path has other methods")
         })
-        .layer(middleware::from_fn_with_state(host.clone(), auth::require_token))
+        .layer(middleware::from_fn_with_state(host.clone(), auth::require_user))
+        .merge(open)
+        .merge(pages::router())
         .merge(tickets::router(host.clone()))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .layer(middleware::from_fn_with_state(host.clone(), pki::recognise))
         .with_state(host)
-        .layer(middleware::from_fn(security_headers))
+        .layer(middleware::from_fn_with_state(tls, security_headers))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(|_| {
             tracing::error!("a request handler panicked");
@@ -122,14 +173,22 @@ fn span(request: &Request) -> tracing::Span {
     span
 }
 
-async fn security_headers(request: Request, next: Next) -> Response {
+async fn security_headers(State(tls): State<bool>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    }
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::X_XSS_PROTECTION, "0"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+        (PERMISSIONS_POLICY, "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
         (header::CACHE_CONTROL, "no-store"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

@@ -5,7 +5,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::api::{
-    agents, audit, certificate, channels, checks, deliveries, events, health, items, metrics, plugins, trust,
+    account, agents, audit, certificate, channels, checks, deliveries, devices, events, health, items, login,
+    metrics, plugins, roles, tokens, trust, users,
 };
 
 #[derive(OpenApi)]
@@ -16,7 +17,11 @@ use crate::api::{
         audit::verify, plugins::host, items::list, items::add, items::show, items::remove, checks::check, plugins::list,
         plugins::show, plugins::enable, plugins::disable, plugins::logs, plugins::follow, trust::show,
         trust::refresh, certificate::show, events::list, events::follow, channels::list, channels::test, deliveries::list, deliveries::dead, deliveries::replay,
-        deliveries::replay_all, health::live, health::ready, metrics::metrics, serve,
+        deliveries::replay_all, login::login, login::refresh, login::link, login::use_link, account::me, account::logout, account::logins,
+        account::end_login, account::password, account::begin_totp, account::confirm_totp, account::end_totp,
+        devices::start, devices::token, devices::show, devices::decide, users::list, users::add, users::show, users::remove,
+        users::lock, users::unlock, users::logout, users::assign, users::password_link, roles::list, roles::put,
+        roles::remove, roles::why, tokens::list, tokens::add, tokens::remove, health::live, health::ready, metrics::metrics, serve,
     ),
     security(("token" = [])),
     modifiers(&Token)

@@ -1,5 +1,9 @@
 //! Where a request comes from, for the record.
 
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
 use jiff::Timestamp;
 use waystation_core::name::TenantName;
@@ -28,5 +32,13 @@ impl Origin {
     pub(crate) fn caller(&self, tenant: TenantName, actor: String, plane: &'static str) -> Caller {
         let (request, address) = (self.request.clone(), self.address.clone());
         Caller { tenant, actor, plane, request, address, now: Timestamp::now() }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Origin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers, &parts.extensions))
     }
 }

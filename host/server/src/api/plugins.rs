@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::problem::Problem;
 use crate::api::views::{LineView, PluginView};
+use crate::api::who::Who;
 use crate::host::Host;
 use crate::plugins::AnyPlugin;
 
@@ -27,8 +28,9 @@ pub(crate) struct PluginList {
 /// Lists the plugins that are configured.
 #[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins",
     responses((status = 200, body = PluginList), (status = "default", body = Problem)))]
-pub(crate) async fn list(State(host): State<Host>) -> Json<PluginList> {
-    Json(PluginList { plugins: PluginView::all(host.plugins()) })
+pub(crate) async fn list(State(host): State<Host>, who: Who) -> Result<Json<PluginList>, Problem> {
+    who.may("plugin:read")?;
+    Ok(Json(PluginList { plugins: PluginView::all(host.plugins()) }))
 }
 
 /// Shows one plugin: what serves, its grants, limits and counters.
@@ -36,8 +38,10 @@ pub(crate) async fn list(State(host): State<Host>) -> Json<PluginList> {
     responses((status = 200, body = PluginView), (status = "default", body = Problem)))]
 pub(crate) async fn show(
     State(host): State<Host>,
+    who: Who,
     Path(name): Path<String>,
 ) -> Result<Json<PluginView>, Problem> {
+    who.may("plugin:read")?;
     view(&host, &name)
 }
 
@@ -55,8 +59,10 @@ fn found(host: &Host, name: &str) -> Result<AnyPlugin, Problem> {
     responses((status = 200, body = PluginView), (status = "default", body = Problem)))]
 pub(crate) async fn enable(
     State(host): State<Host>,
+    who: Who,
     Path(name): Path<String>,
 ) -> Result<Json<PluginView>, Problem> {
+    who.may("plugin:enable")?;
     found(&host, &name)?;
     host.load_plugin(&name).await??;
     host.remember_plugin(&name, true).await?;
@@ -68,8 +74,10 @@ pub(crate) async fn enable(
     responses((status = 200, body = PluginView), (status = "default", body = Problem)))]
 pub(crate) async fn disable(
     State(host): State<Host>,
+    who: Who,
     Path(name): Path<String>,
 ) -> Result<Json<PluginView>, Problem> {
+    who.may("plugin:enable")?;
     found(&host, &name)?;
     host.remember_plugin(&name, false).await?;
     host.plugins().disable(&name);
@@ -98,9 +106,11 @@ pub(crate) struct LogPage {
     responses((status = 200, body = LogPage), (status = "default", body = Problem)))]
 pub(crate) async fn logs(
     State(host): State<Host>,
+    who: Who,
     Path(name): Path<String>,
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Result<Json<LogPage>, Problem> {
+    who.may("plugin:logs")?;
     let Query(query) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
     let plugin = found(&host, &name)?;
     let journal = plugin.journal();
@@ -115,9 +125,11 @@ pub(crate) async fn logs(
         (status = "default", body = Problem)))]
 pub(crate) async fn follow(
     State(host): State<Host>,
+    who: Who,
     Path(name): Path<String>,
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    who.may("plugin:logs")?;
     let Query(query) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
     let plugin = found(&host, &name)?;
     let journal = std::sync::Arc::clone(plugin.journal());
@@ -131,6 +143,7 @@ pub(crate) async fn follow(
         }))
     });
     let flat = futures::StreamExt::flatten(lines);
+    let flat = futures::StreamExt::take_until(flat, Box::pin(who.barred("plugin:logs")));
     Ok(Sse::new(host.until_stopped(flat)).keep_alive(KeepAlive::default()))
 }
 
@@ -146,7 +159,8 @@ pub(crate) struct HostView {
 /// Shows the host itself.
 #[utoipa::path(get, path = "/api/v1/host", tag = "host",
     responses((status = 200, body = HostView), (status = "default", body = Problem)))]
-pub(crate) async fn host(State(host): State<Host>) -> Result<Json<HostView>, Problem> {
+pub(crate) async fn host(State(host): State<Host>, who: Who) -> Result<Json<HostView>, Problem> {
+    who.may("host:read")?;
     Ok(Json(HostView {
         version: env!("CARGO_PKG_VERSION"),
         started_at: host.started(),

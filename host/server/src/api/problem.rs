@@ -5,6 +5,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
+use waystation_core::user::UserRefusal;
+use waystation_identity::IdentityError;
 use waystation_runtime::{CallError, LoadError};
 use waystation_schema::{Mismatch, Mismatches};
 use waystation_store::StoreError;
@@ -26,6 +28,9 @@ pub(crate) struct Problem {
     /// Each thing that is wrong with the body, where there can be several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
+    /// After how many seconds it makes sense to try again.
+    #[serde(skip)]
+    retry_after: Option<u64>,
 }
 
 /// One thing that is wrong with a request's body.
@@ -47,6 +52,7 @@ impl Problem {
             code: code.into(),
             detail: detail.into(),
             errors: Vec::new(),
+            retry_after: None,
         }
     }
 
@@ -77,13 +83,52 @@ fn fragment(pointer: &str) -> String {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
         let mut response = (status, Json(self)).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(e: IdentityError) -> Self {
+        let status = match &e {
+            IdentityError::Locked(_) | IdentityError::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
+            IdentityError::Memory => StatusCode::SERVICE_UNAVAILABLE,
+            IdentityError::OwnerExists | IdentityError::NameTaken => StatusCode::CONFLICT,
+            IdentityError::Gone => StatusCode::GONE,
+            IdentityError::Ended
+            | IdentityError::Reused
+            | IdentityError::Expired
+            | IdentityError::SecondFactor
+            | IdentityError::WrongCode
+            | IdentityError::CodeUsed => StatusCode::UNAUTHORIZED,
+            IdentityError::Form(_) | IdentityError::PasswordLength => StatusCode::UNPROCESSABLE_ENTITY,
+            _ => {
+                tracing::error!(code = e.code(), error = %e, "users cannot be told apart as they should");
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        };
+        Self { retry_after: e.retry_after(), ..Self::new(status, e.code(), e.to_string()) }
+    }
+}
+
+impl From<UserRefusal> for Problem {
+    fn from(refusal: UserRefusal) -> Self {
+        let status = match &refusal {
+            UserRefusal::NoUser | UserRefusal::NoRole(_) | UserRefusal::NoToken | UserRefusal::NoLogin => {
+                StatusCode::NOT_FOUND
+            }
+            _ => StatusCode::CONFLICT,
+        };
+        Self::new(status, refusal.code(), refusal.to_string())
     }
 }
 

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::api::problem::Problem;
 use crate::api::views::ErrorView;
+use crate::api::who::Who;
 use crate::host::Host;
 use crate::trust::Admission;
 
@@ -70,15 +71,17 @@ impl TrustPolicyView {
 /// Shows whose plugins may run.
 #[utoipa::path(get, path = "/api/v1/trust", tag = "plugins",
     responses((status = 200, body = TrustPolicyView), (status = "default", body = Problem)))]
-pub(crate) async fn show(State(host): State<Host>) -> Json<TrustPolicyView> {
-    Json(TrustPolicyView::of(host.admission()))
+pub(crate) async fn show(State(host): State<Host>, who: Who) -> Result<Json<TrustPolicyView>, Problem> {
+    who.may("trust:read")?;
+    Ok(Json(TrustPolicyView::of(host.admission())))
 }
 
 /// Reads the trust policy and the list of revocations again, at once: what may not run any more is stopped before this
 /// answers.
 #[utoipa::path(post, path = "/api/v1/trust/refresh", tag = "plugins",
     responses((status = 200, body = TrustPolicyView), (status = "default", body = Problem)))]
-pub(crate) async fn refresh(State(host): State<Host>) -> Result<Json<TrustPolicyView>, Problem> {
+pub(crate) async fn refresh(State(host): State<Host>, who: Who) -> Result<Json<TrustPolicyView>, Problem> {
+    who.may("trust:refresh")?;
     host.look_at_trust().await?;
     Ok(Json(TrustPolicyView::of(host.admission())))
 }

@@ -80,6 +80,13 @@ impl Check<'_> {
                 Problem::new(Code::MissingKey, format!("`{header}` is set and `{trusted}` is empty"));
             self.problem(&header, &[trusted], problem.hint("name the proxies that may send it"));
         }
+        if proxy.forwarded_for && proxy.trusted.is_empty() {
+            let forwarded = Path::of(&["server", "proxy", "forwarded_for"]);
+            let trusted = Path::of(&["server", "proxy", "trusted"]);
+            let problem =
+                Problem::new(Code::MissingKey, format!("`{forwarded}` is set and `{trusted}` is empty"));
+            self.problem(&forwarded, &[trusted], problem.hint("name the proxies that may send it"));
+        }
         let whole = proxy.certificate_header.is_some_and(CertificateHeader::is_whole);
         if !proxy.legacy_authorities.is_empty() && !whole {
             let problem =

@@ -13,6 +13,7 @@
 
 mod check;
 mod host;
+mod identity;
 mod limits;
 mod load;
 mod nearest;
@@ -43,6 +44,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 pub use host::{Checks, Database, Delivery, Egress, LogFormat, Quarantine, Server, Telemetry};
+pub use identity::Identity;
 pub use limits::{LimitOverrides, PluginLimits};
 pub use load::MAX_CONFIG;
 pub use overlay::{DATABASE_URL, PREFIX};
@@ -70,6 +72,8 @@ pub struct Config {
     pub database: Database,
     /// What the host's own authority writes into certificates.
     pub pki: Pki,
+    /// How users log in.
+    pub identity: Identity,
     /// How agents admit each other.
     pub tickets: Tickets,
     /// Whose plugins run.
@@ -239,6 +243,7 @@ impl Config {
         self.server.rebase(base);
         self.trust.rebase(base);
         self.pki.rebase(base);
+        self.identity.rebase(base);
         self.tickets.rebase(base);
         self.database.rebase(base);
         self.egress.ca_file = self.egress.ca_file.take().map(|file| base.join(file));

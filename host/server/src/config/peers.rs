@@ -33,7 +33,10 @@ pub struct Tls {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Proxy {
-    /// The addresses from which `certificate_header` is believed. From all others it is not looked at.
+    /// Whether `X-Forwarded-For` of a trusted proxy says from where a request comes: for rates and for the record. The proxy
+    /// must add the address of its peer to it, or write it anew.
+    pub forwarded_for: bool,
+    /// The addresses from which these headers are believed. From all others they are not looked at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trusted: Vec<Network>,
     /// How they send the certificate of a client. Only this form is read.

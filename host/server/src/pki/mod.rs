@@ -14,9 +14,10 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use jiff::Timestamp;
 use waystation_pki::{
-    Authorities, Identities, LegacyAuthority, Naming, PkiError, ProxyRules, Serial, TrustStore,
+    Authorities, Identities, LegacyAuthority, Naming, PeerAddress, PkiError, ProxyRules, Serial, TrustStore,
     TrustedProxies,
 };
 
@@ -34,6 +35,7 @@ pub struct Pki {
     identities: Identities,
     authorities: Option<Authorities>,
     proxies: Option<ProxyRules>,
+    forwarders: TrustedProxies,
     door: Option<Door>,
     revoked: RevokedSerials,
 }
@@ -63,6 +65,11 @@ impl Pki {
                 Some(ProxyRules { proxies, header: header.into() })
             }
         };
+        let forwarders = match proxy.forwarded_for {
+            true => TrustedProxies::new(proxy.trusted.iter().map(ToString::to_string))
+                .map_err(setting("server.proxy.trusted"))?,
+            false => TrustedProxies::default(),
+        };
         let trust = Arc::new(TrustStore::default());
         let mut legacy = Vec::new();
         for file in &proxy.legacy_authorities {
@@ -84,7 +91,7 @@ impl Pki {
         };
         let revoked = RevokedSerials::new(config.pki.revoked.clone());
         revoked.look(identities.trust())?;
-        Ok(Self { naming, identities, authorities, proxies, door, revoked })
+        Ok(Self { naming, identities, authorities, proxies, forwarders, door, revoked })
     }
 
     /// Recognises agents.
@@ -119,6 +126,11 @@ impl Pki {
 
     pub(crate) fn proxies(&self) -> Option<&ProxyRules> {
         self.proxies.as_ref()
+    }
+
+    /// From where a request comes: of whoever a trusted proxy says that it is from.
+    pub(crate) fn client(&self, peer: PeerAddress, headers: &HeaderMap) -> PeerAddress {
+        self.forwarders.client(peer, headers)
     }
 
     pub(crate) fn door(&self) -> Option<&Door> {

@@ -59,6 +59,10 @@ pub(crate) async fn recognise(State(host): State<Host>, mut request: Request, ne
     };
     match recognised {
         Ok(peer) => {
+            if let Some(connection) = request.extensions().get::<Connection>().cloned() {
+                let address = host.pki().client(connection.address, request.headers());
+                request.extensions_mut().insert(Connection { address, ..connection });
+            }
             ProxyRules::strip(request.headers_mut());
             request.extensions_mut().insert(peer);
             next.run(request).await

@@ -1,7 +1,6 @@
 //! What the host needs for tickets beside the database: a key, limits, and somebody who sweeps.
 
 mod direct;
-mod key;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use crate::api::origin::Origin;
 use crate::config::Config;
 use crate::error::StartError;
 use crate::host::Host;
+use crate::key_file::{self, KeyFile};
 
 pub(crate) use direct::Refused;
 
@@ -30,7 +30,9 @@ pub(crate) struct Tickets {
 impl Tickets {
     /// Reads the key, or makes it.
     pub(crate) fn open(config: &Config) -> Result<Self, StartError> {
-        let key = key::open(config.tickets.key_file.as_deref(), &config.server.data_dir)?;
+        const KEY: KeyFile = KeyFile { name: "ticket-key", of: "tickets" };
+        let key = key_file::open(KEY, config.tickets.key_file.as_deref(), &config.server.data_dir)?;
+        let key = TicketKey::new(key);
         let limits = Arc::new(config.tickets.limits());
         Ok(Self { key, limits, private_addresses: config.tickets.private_addresses })
     }

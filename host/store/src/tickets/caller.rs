@@ -34,7 +34,17 @@ impl Caller {
         target: impl Into<String>,
         outcome: &Outcome<T>,
     ) {
-        let outcome = outcome.as_ref().map_or_else(Refusal::code, |_| "ok");
+        self.note(work, action, target, outcome.as_ref().map_or_else(Refusal::code, |_| "ok"));
+    }
+
+    /// The same, with a word for what came of it.
+    pub(crate) fn note(
+        &self,
+        work: &mut Work<'_>,
+        action: &'static str,
+        target: impl Into<String>,
+        outcome: &str,
+    ) {
         work.record(
             &self.tenant,
             Deed {

@@ -12,6 +12,7 @@ pub(crate) mod schema;
 pub(crate) mod state;
 pub(crate) mod ticket_model;
 pub(crate) mod tickets;
+mod users;
 
 use std::time::Duration;
 
@@ -112,6 +113,13 @@ macro_rules! tests {
                 what_a_session_stands_on_ends_it_at_once, a_revoked_ticket_opens_nothing_and_ends_what_it_opened,
                 an_agent_that_is_enrolled_again_goes_on, limits_of_tickets_hold_at_their_edge, time_ends_what_is_silent,
                 a_scope_is_written_anew_in_place, tenants_do_not_see_each_other, lists_come_in_pages,
+            ],
+            users: [
+                a_link_makes_one_owner_and_there_is_always_one, a_login_is_counted_and_ends_with_what_it_stands_on,
+                a_refresh_token_works_once_and_a_used_one_ends_the_login, of_many_who_use_a_code_or_a_link_one_gets_in,
+                a_token_speaks_for_its_user_until_it_is_taken_back, roles_are_data_and_mean_what_they_say_now,
+                a_device_is_let_in_once, users_of_another_tenant_are_nobody, no_credential_is_in_the_database,
+                what_is_over_is_swept,
             ],
         }
     };

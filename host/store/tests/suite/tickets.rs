@@ -224,7 +224,7 @@ pub(crate) async fn no_ticket_is_in_the_database(db: Db) {
     assert_eq!(pair.redeem(&inbox[0].id, 1).await, Err(Refusal::NoTicket));
 }
 
-fn hex_of(text: &str) -> Vec<u8> {
+pub(crate) fn hex_of(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 

@@ -10,7 +10,7 @@ use waystation_store::tickets::{Assignment, AssignmentFilter};
 
 use super::answer::Answer;
 use super::body::Body;
-use super::caller::Asker;
+use super::caller::{Asker, of_agent};
 use super::form::{Form, Issues};
 use super::page::{Page, time};
 use super::scopes::next;
@@ -45,7 +45,7 @@ pub(super) async fn add(
     asker: Asker,
     Body(body): Body,
 ) -> Result<(StatusCode, Json<Value>), Answer> {
-    asker.operator()?;
+    asker.somewhere("assignment:write")?;
     let mut issues = Issues::default();
     let read = Form::of(body.as_ref(), &mut issues).and_then(|form| {
         let label = form.text("agentLabel", 150, &mut issues);
@@ -56,6 +56,7 @@ pub(super) async fn add(
     let no_agent = || missing("Agent not found or revoked");
     let no_instance = || missing("Instance not found or not active");
     let agent = AgentName::from_label(&label).map_err(|_| no_agent())?;
+    asker.may_on("assignment:write", &of_agent(&at.scope, &agent))?;
     let instance = at.instance.unwrap_or_else(|| InstanceId::new([0; 16]));
     let limits = host.tickets().limits.clone();
     let done = host.store().assign(asker.caller(), agent, at.scope.clone(), instance, limits).await?;
@@ -75,11 +76,12 @@ pub(super) async fn remove(
     Path((label, at)): Path<(String, String)>,
     _: Body,
 ) -> Result<Json<Value>, Answer> {
-    asker.operator()?;
+    asker.somewhere("assignment:remove")?;
     let agent = filtered(&label)?;
     let at: InstanceScope = at.parse().map_err(|e| Issues::one("instanceScope", e))?;
     let gone = || missing("Assignment not found");
     let (Some(agent), Some(instance)) = (agent, at.instance) else { return Err(gone()) };
+    asker.may_on("assignment:remove", &of_agent(&at.scope, &agent))?;
     host.store().unassign(asker.caller(), agent, at.scope, instance).await?.map_err(|_| gone())?;
     Ok(Json(json!({ "ok": true })))
 }
@@ -95,7 +97,7 @@ fn filtered(label: &str) -> Result<Option<AgentName>, Answer> {
 
 /// Lists assignments, of an agent or to an instance.
 pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> Result<Json<Value>, Answer> {
-    asker.operator()?;
+    asker.somewhere("assignment:read")?;
     let empty = || Ok(Json(json!({ "assignments": [], "next": null })));
     let agent = match page.agent.as_deref().map(filtered).transpose()? {
         Some(None) => return empty(),
@@ -120,7 +122,8 @@ pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> 
     let last = || found.last().map(|last| format!("{}.{}", last.instance, last.agent.label()));
     let next = next(found.len(), page.limit, last);
     let of_scope = |one: &&Assignment| at.as_ref().is_none_or(|at| at.scope == one.scope);
-    let assignments: Vec<_> = found.iter().filter(of_scope).map(view).collect();
+    let seen = |one: &&Assignment| asker.sees("assignment:read", &of_agent(&one.scope, &one.agent));
+    let assignments: Vec<_> = found.iter().filter(of_scope).filter(seen).map(view).collect();
     Ok(Json(json!({ "assignments": assignments, "next": next })))
 }
 

@@ -8,58 +8,82 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
+use waystation_core::access::Target;
 use waystation_core::agent::AgentName;
 use waystation_core::name::TenantName;
+use waystation_core::ticket::Capability;
+use waystation_pki::ClientIdentity;
 use waystation_store::tickets::Caller;
 
 use super::answer::Answer;
-use crate::api::auth::{OPERATOR, bearer};
+use crate::api::agents;
+use crate::api::auth::{bearer, told};
 use crate::api::origin::Origin;
+use crate::api::who::{Denied, Who};
 use crate::host::Host;
 use crate::pki;
 use crate::tickets::default_tenant;
 
 /// Who asks, and on whose behalf it is told in the record.
-#[derive(Debug, Clone)]
-pub(super) struct Asker {
-    tenant: TenantName,
-    who: Who,
-    origin: Origin,
-}
-
-#[derive(Debug, Clone)]
-enum Who {
-    Operator,
-    Agent(AgentName),
+#[derive(Clone)]
+pub(super) enum Asker {
+    /// Somebody who runs the host.
+    User(Who),
+    /// An agent.
+    Agent {
+        /// Whose.
+        tenant: TenantName,
+        /// Which.
+        name: AgentName,
+        /// From where.
+        origin: Origin,
+    },
 }
 
 impl Asker {
     /// For the store, now.
     pub(super) fn caller(&self) -> Caller {
-        let (actor, plane) = match &self.who {
-            Who::Operator => (OPERATOR.to_owned(), "api"),
-            Who::Agent(name) => (name.to_string(), "agent"),
-        };
-        self.origin.caller(self.tenant.clone(), actor, plane)
+        match self {
+            Self::User(who) => who.caller(),
+            Self::Agent { tenant, name, origin } => origin.caller(tenant.clone(), name.to_string(), "agent"),
+        }
     }
 
     pub(super) const fn tenant(&self) -> &TenantName {
-        &self.tenant
+        match self {
+            Self::User(who) => who.tenant(),
+            Self::Agent { tenant, .. } => tenant,
+        }
     }
 
-    /// What only operators do.
-    pub(super) fn operator(&self) -> Result<(), Answer> {
-        match &self.who {
-            Who::Operator => Ok(()),
-            Who::Agent(name) => {
-                let current = match name {
-                    AgentName::Agent { .. } => "agent",
-                    AgentName::PluginAgent { .. } => "plugin-agent",
-                };
-                let details = json!({ "required": ["admin"], "current": current });
-                Err(Answer::new(StatusCode::FORBIDDEN, "Insufficient certificate scope").with(details))
-            }
-        }
+    /// What only users do: one who may do this to that.
+    pub(super) fn may_on(&self, action: &'static str, target: &Target) -> Result<(), Answer> {
+        Ok(self.user()?.may_on(action, target)?)
+    }
+
+    /// What only users do: one who may do this to what there is, whatever it is.
+    pub(super) fn may(&self, action: &'static str) -> Result<(), Answer> {
+        self.may_on(action, &Target::default())
+    }
+
+    /// What only users do: one who may do this to something. What that is is then [told apart](Self::sees).
+    pub(super) fn somewhere(&self, action: &'static str) -> Result<(), Answer> {
+        Ok(self.user()?.somewhere(action)?)
+    }
+
+    /// Whether a user may do this to one of several.
+    pub(super) fn sees(&self, action: &'static str, target: &Target) -> bool {
+        self.user().is_ok_and(|who| who.sees(action, target))
+    }
+
+    fn user(&self) -> Result<&Who, Answer> {
+        let current = match self {
+            Self::User(who) => return Ok(who),
+            Self::Agent { name: AgentName::Agent { .. }, .. } => "agent",
+            Self::Agent { name: AgentName::PluginAgent { .. }, .. } => "plugin-agent",
+        };
+        let details = json!({ "required": ["admin"], "current": current });
+        Err(Answer::new(StatusCode::FORBIDDEN, "Insufficient certificate scope").with(details))
     }
 
     /// What is done by agents, of themselves.
@@ -68,55 +92,81 @@ impl Asker {
     }
 
     pub(super) fn agent_if(&self) -> Option<AgentName> {
-        match &self.who {
-            Who::Operator => None,
-            Who::Agent(name) => Some(name.clone()),
+        match self {
+            Self::User(_) => None,
+            Self::Agent { name, .. } => Some(name.clone()),
         }
     }
+}
+
+impl From<Denied> for Answer {
+    fn from(denied: Denied) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Insufficient permission")
+            .with(json!({ "required": [denied.action], "reason": denied.why }))
+    }
+}
+
+/// What selectors tell the parts of a scope by.
+pub(super) fn of_scope(scope: &Capability) -> Target {
+    let name = scope.as_str().split_once(':').map_or(scope.as_str(), |(name, _)| name);
+    Target { scope: name.parse().ok(), ..Target::default() }
+}
+
+/// The same, of something that an agent has to do with.
+pub(super) fn of_agent(scope: &Capability, agent: &AgentName) -> Target {
+    Target { machine: agents::target(agent).machine, ..of_scope(scope) }
 }
 
 /// Puts an [`Asker`] into each request, or refuses it. A token that is there has to be right, whoever's connection it
 /// is on: nobody is less than what they say.
 pub(super) async fn tell(State(host): State<Host>, mut request: Request, next: Next) -> Response {
-    match asker(&host, &request) {
+    let origin = Origin::of(request.headers(), request.extensions());
+    let token = request.headers().contains_key(header::AUTHORIZATION);
+    let presented = bearer(request.headers()).map(str::to_owned);
+    let agent = pki::agent(request.extensions());
+    match asker(host, origin, (token, presented), agent).await {
         Ok(asker) => {
-            request.extensions_mut().insert(Arc::new(asker));
+            request.extensions_mut().insert(asker);
             next.run(request).await
         }
         Err(answer) => answer.into_response(),
     }
 }
 
-fn asker(host: &Host, request: &Request) -> Result<Asker, Answer> {
-    let tenant = default_tenant().ok_or_else(Answer::not_found)?;
-    let (headers, extensions) = (request.headers(), request.extensions());
-    let (tenant, who) = match (headers.get(header::AUTHORIZATION), pki::agent(extensions)) {
-        (Some(_), _) if bearer(headers).is_some_and(|token| host.token().matches(token)) => {
-            (tenant, Who::Operator)
-        }
-        (Some(_), _) => {
-            let error = "This token is not the host's";
-            return Err(Answer::new(StatusCode::UNAUTHORIZED, error));
-        }
-        (None, Some(agent)) => {
-            let own = agent.tenant.as_ref().map_or(Some(tenant), |tenant| tenant.to_string().parse().ok());
-            (own.ok_or_else(Answer::not_found)?, Who::Agent(agent.name.clone()))
-        }
-        (None, None) => {
-            let hint =
-                "Connect with the certificate that the host issued, or send the token in `Authorization`.";
-            let answer = Answer::new(StatusCode::FORBIDDEN, "mTLS certificate required");
-            return Err(answer.with(json!({ "hint": hint })));
-        }
+async fn asker(
+    host: Host,
+    origin: Origin,
+    (sent, token): (bool, Option<String>),
+    agent: Option<Arc<ClientIdentity>>,
+) -> Result<Asker, Answer> {
+    if sent {
+        let told = match token {
+            Some(token) => told(&host, &token).await?,
+            None => None,
+        };
+        return match told {
+            Some((standing, proof)) => Ok(Asker::User(Who::new(standing, proof, origin, host))),
+            None => {
+                Err(Answer::new(StatusCode::UNAUTHORIZED, "This token is none, or does not hold any more"))
+            }
+        };
+    }
+    let Some(agent) = agent else {
+        let hint = "Connect with the certificate that the host issued, or send a token in `Authorization`.";
+        let answer = Answer::new(StatusCode::FORBIDDEN, "mTLS certificate required");
+        return Err(answer.with(json!({ "hint": hint })));
     };
-    Ok(Asker { tenant, who, origin: Origin::of(headers, extensions) })
+    let tenant = match &agent.tenant {
+        Some(tenant) => tenant.to_string().parse().ok(),
+        None => default_tenant(),
+    };
+    Ok(Asker::Agent { tenant: tenant.ok_or_else(Answer::not_found)?, name: agent.name.clone(), origin })
 }
 
 impl<S: Sync> FromRequestParts<S> for Asker {
     type Rejection = Answer;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Answer> {
-        let told = parts.extensions.get::<Arc<Self>>();
-        told.map(|asker| Self::clone(asker)).ok_or_else(Answer::not_found)
+        parts.extensions.get::<Self>().cloned().ok_or_else(Answer::not_found)
     }
 }

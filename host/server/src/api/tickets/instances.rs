@@ -9,7 +9,7 @@ use waystation_core::ticket::{Capability, Direct, Instance, InstanceId, Instance
 
 use super::answer::Answer;
 use super::body::Body;
-use super::caller::Asker;
+use super::caller::{Asker, of_agent};
 use super::form::{Form, Issues};
 use super::page::{Page, time};
 use super::scopes::{STRATEGIES, next};
@@ -98,6 +98,9 @@ pub(super) async fn remove(
     Path(instance): Path<String>,
     _: Body,
 ) -> Result<Json<Value>, Answer> {
+    if asker.agent_if().is_none() {
+        asker.may("instance:remove")?;
+    }
     let id: InstanceId = id("instanceId", &instance, MISSING)?;
     let done = host.store().remove_instance(asker.caller(), asker.agent_if(), id).await?;
     done.map_err(|_| Answer::new(StatusCode::NOT_FOUND, MISSING))?;
@@ -119,11 +122,12 @@ pub(super) async fn heartbeat(
 
 /// Lists instances.
 pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> Result<Json<Value>, Answer> {
-    asker.operator()?;
+    asker.somewhere("instance:read")?;
     let after = page.after.as_deref().map(|text| id("after", text, MISSING)).transpose()?;
     let found = host.store().instances(asker.tenant(), after, page.limit).await?;
     let next = next(found.len(), page.limit, || found.last().map(|last| last.id.to_string()));
-    let instances: Vec<_> = found.iter().map(|one| view(&host, one)).collect();
+    let seen = |one: &&Instance| asker.sees("instance:read", &of_agent(&one.scope, &one.owner));
+    let instances: Vec<_> = found.iter().filter(seen).map(|one| view(&host, one)).collect();
     Ok(Json(json!({ "instances": instances, "next": next })))
 }
 

@@ -10,7 +10,7 @@ use waystation_store::tickets::{TicketRow, TicketState};
 
 use super::answer::Answer;
 use super::body::Body;
-use super::caller::Asker;
+use super::caller::{Asker, of_agent};
 use super::form::{Form, Issues};
 use super::page::{Page, cursor, place, time};
 use super::scopes::next;
@@ -118,7 +118,7 @@ pub(super) async fn revoke(
     _: Body,
 ) -> Result<Json<Value>, Answer> {
     const MISSING: &str = "Ticket not found";
-    asker.operator()?;
+    asker.may("ticket:revoke")?;
     let listed: TicketDigest = super::instances::id("ticketId", &text, MISSING)?;
     let secret: TicketId = super::instances::id("ticketId", &text, MISSING)?;
     for digest in [listed, secret.digest()] {
@@ -132,12 +132,15 @@ pub(super) async fn revoke(
 
 /// Lists tickets, without what they are redeemed with: `id` is the SHA-256 of that.
 pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> Result<Json<Value>, Answer> {
-    asker.operator()?;
+    asker.somewhere("ticket:read")?;
     let after = page.after.as_deref().map(place).transpose()?;
     let found = host.store().tickets(asker.tenant(), after, page.limit).await?;
     let next =
         next(found.len(), page.limit, || found.last().map(|last| cursor(last.created_at, last.digest)));
-    Ok(Json(json!({ "tickets": found.iter().map(view).collect::<Vec<_>>(), "next": next })))
+    let both = |row: &&TicketRow| {
+        [&row.source, &row.target].iter().all(|agent| asker.sees("ticket:read", &of_agent(&row.scope, agent)))
+    };
+    Ok(Json(json!({ "tickets": found.iter().filter(both).map(view).collect::<Vec<_>>(), "next": next })))
 }
 
 fn view(row: &TicketRow) -> Value {

@@ -4,12 +4,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use waystation_core::access::Target;
 use waystation_core::ticket::{Refusal, ScopeName, ScopeSpec, ScopeTransport, SubScope};
 use waystation_store::tickets::{AssignmentFilter, RegisteredScope};
 
 use super::answer::Answer;
 use super::body::Body;
-use super::caller::Asker;
+use super::caller::{Asker, of_agent};
 use super::form::{Form, Issues};
 use super::page::{Page, time};
 use super::{assignments, instances};
@@ -66,8 +67,9 @@ pub(super) async fn register(
     asker: Asker,
     Body(body): Body,
 ) -> Result<(StatusCode, Json<Value>), Answer> {
-    asker.operator()?;
+    asker.somewhere("scope:write")?;
     let spec = spec(body.as_ref())?;
+    asker.may_on("scope:write", &target(&spec.name))?;
     let told = told(&spec);
     host.store().register_scope(asker.caller(), spec.clone()).await?.map_err(|e| refused(&e, &spec.name))?;
     Ok((StatusCode::CREATED, told))
@@ -80,8 +82,9 @@ pub(super) async fn update(
     Path(name): Path<String>,
     Body(body): Body,
 ) -> Result<Json<Value>, Answer> {
-    asker.operator()?;
-    let name = named(&name)?;
+    let name = named(&name);
+    asker.may_on("scope:write", &name.as_ref().map(target).unwrap_or_default())?;
+    let name = name?;
     let spec = spec(body.as_ref())?;
     if spec.name != name {
         return Err(Issues::one("name", "A scope keeps its name; register another one"));
@@ -103,10 +106,15 @@ pub(super) async fn remove(
     Path(name): Path<String>,
     _: Body,
 ) -> Result<Json<Value>, Answer> {
-    asker.operator()?;
-    let name = named(&name)?;
+    let name = named(&name);
+    asker.may_on("scope:remove", &name.as_ref().map(target).unwrap_or_default())?;
+    let name = name?;
     host.store().remove_scope(asker.caller(), name.clone()).await?.map_err(|e| refused(&e, &name))?;
     Ok(Json(json!({ "ok": true, "name": name.as_str() })))
+}
+
+fn target(name: &ScopeName) -> Target {
+    Target { scope: Some(name.clone()), ..Target::default() }
 }
 
 fn named(text: &str) -> Result<ScopeName, Answer> {
@@ -128,9 +136,9 @@ fn refused(refusal: &Refusal, name: &ScopeName) -> Answer {
 
 /// The whole registry: scopes by pages, and the first page of the rest with the first.
 pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> Result<Json<Value>, Answer> {
-    asker.operator()?;
+    asker.somewhere("scope:read")?;
     let after = page.after.as_deref().map(named).transpose()?;
-    let scopes = host.store().scopes(asker.tenant(), after.as_ref(), page.limit).await?;
+    let mut scopes = host.store().scopes(asker.tenant(), after.as_ref(), page.limit).await?;
     let next = next(scopes.len(), page.limit, || scopes.last().map(|last| last.spec.name.to_string()));
     let (mut instances, mut assigned) = (Vec::new(), Vec::new());
     if after.is_none() {
@@ -138,6 +146,9 @@ pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> 
         let filter = AssignmentFilter::default();
         assigned = host.store().assignments(asker.tenant(), &filter, None, page.limit).await?;
     }
+    scopes.retain(|scope| asker.sees("scope:read", &target(&scope.spec.name)));
+    instances.retain(|one| asker.sees("instance:read", &of_agent(&one.scope, &one.owner)));
+    assigned.retain(|one| asker.sees("assignment:read", &of_agent(&one.scope, &one.agent)));
     Ok(Json(json!({
         "scopes": scopes.iter().map(view).collect::<Vec<_>>(),
         "instances": instances.iter().map(|one| instances::view(&host, one)).collect::<Vec<_>>(),

@@ -9,7 +9,7 @@ use waystation_store::tickets::Mark;
 
 use super::answer::Answer;
 use super::body::Body;
-use super::caller::Asker;
+use super::caller::{Asker, of_agent};
 use super::form::{Form, Issues};
 use super::page::{Page, cursor, place, time};
 use super::requests::ticket;
@@ -108,7 +108,7 @@ pub(super) async fn end(
     Path(session): Path<String>,
     _: Body,
 ) -> Result<Json<Value>, Answer> {
-    asker.operator()?;
+    asker.may("session:end")?;
     let id = named(&session)?;
     host.store().end_session(asker.caller(), id).await?.map_err(|_| missing())?;
     Ok(Json(json!({ "ok": true })))
@@ -116,11 +116,16 @@ pub(super) async fn end(
 
 /// Lists sessions.
 pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> Result<Json<Value>, Answer> {
-    asker.operator()?;
+    asker.somewhere("session:read")?;
     let after = page.after.as_deref().map(place).transpose()?;
     let found = host.store().sessions(asker.tenant(), after, page.limit).await?;
     let next = next(found.len(), page.limit, || found.last().map(|last| cursor(last.created_at, last.id)));
-    let sessions: Vec<_> = found.iter().map(|one| view(one, &one.ticket.to_string())).collect();
+    let both = |one: &&Session| {
+        [&one.source, &one.target]
+            .iter()
+            .all(|agent| asker.sees("session:read", &of_agent(&one.scope, agent)))
+    };
+    let sessions: Vec<_> = found.iter().filter(both).map(|one| view(one, &one.ticket.to_string())).collect();
     Ok(Json(json!({ "sessions": sessions, "next": next })))
 }
 

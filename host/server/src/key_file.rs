@@ -1,26 +1,31 @@
-//! The key of tickets: 256 bits in a file that only its user reads.
+//! Keys of the host's own: 256 bits in a file that only its user reads.
 
 use std::io::ErrorKind;
 use std::path::Path;
 
-use waystation_core::ticket::TicketKey;
 use waystation_files::Access;
 
 use crate::error::StartError;
 
-/// The name of the file in the data folder.
-const FILE: &str = "ticket-key";
+/// A key and what it is for.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyFile {
+    /// The name of the file in the data folder; the code of the error as well.
+    pub name: &'static str,
+    /// What it is the key of, in a sentence.
+    pub of: &'static str,
+}
 
 /// The key of the configuration, or that of the data folder, which is made where there is none.
-pub(super) fn open(named: Option<&Path>, data: &Path) -> Result<TicketKey, StartError> {
-    let path = named.map_or_else(|| data.join(FILE), Path::to_path_buf);
-    let failed = |message: String| StartError::TicketKey { path: path.display().to_string(), message };
+pub(crate) fn open(file: KeyFile, named: Option<&Path>, data: &Path) -> Result<[u8; 32], StartError> {
+    let path = named.map_or_else(|| data.join(file.name), Path::to_path_buf);
+    let failed = |message: String| StartError::Key { file, path: path.display().to_string(), message };
     match std::fs::read_to_string(&path) {
         Ok(text) => {
             let mut key = [0; 32];
             let text = text.trim();
             match hex::decode_to_slice(text, &mut key) {
-                Ok(()) => Ok(TicketKey::new(key)),
+                Ok(()) => Ok(key),
                 Err(_) => Err(failed("it is not 64 hex digits".into())),
             }
         }
@@ -29,7 +34,7 @@ pub(super) fn open(named: Option<&Path>, data: &Path) -> Result<TicketKey, Start
             let key: [u8; 32] = rand::random();
             let written = waystation_files::replace(&path, hex::encode(key).as_bytes(), Access::Private);
             written.map_err(|e| failed(e.to_string()))?;
-            Ok(TicketKey::new(key))
+            Ok(key)
         }
         Err(e) => Err(failed(e.to_string())),
     }
@@ -44,16 +49,17 @@ mod tests {
     #[test]
     fn made_once_private_and_never_made_up() {
         let folder = tempfile::tempdir().unwrap();
-        let id = |named: Option<&Path>| open(named, folder.path()).map(|key| key.id(&[1; 16]).reveal());
+        let file = KeyFile { name: "ticket-key", of: "tickets" };
+        let id = |named: Option<&Path>| open(file, named, folder.path());
         let first = id(None).unwrap();
         assert_eq!(id(None).unwrap(), first);
-        let path = folder.path().join(FILE);
+        let path = folder.path().join(file.name);
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let other = folder.path().join("other");
         assert_eq!(id(Some(&other)).unwrap_err().code(), "ticket-key");
         assert!(!other.exists());
         std::fs::copy(&path, &other).unwrap();
-        assert_eq!(id(Some(&other)).unwrap(), first, "hosts that have the same key make the same tickets");
+        assert_eq!(id(Some(&other)).unwrap(), first, "hosts that share a database share it");
         for bad in ["", "short", &"g".repeat(64), &"0".repeat(66)] {
             std::fs::write(&other, bad).unwrap();
             let error = id(Some(&other)).unwrap_err();

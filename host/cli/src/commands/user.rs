@@ -1,0 +1,91 @@
+//! `waystation user`
+
+use http::Method;
+use serde_json::json;
+use waystation_server::api::users::{AddedUser, PasswordLink, UserPage, UserView};
+
+use crate::args::{Global, User};
+use crate::client::Client;
+use crate::exit::Outcome;
+use crate::output;
+
+pub(crate) async fn run(global: &Global, command: &User) -> Outcome {
+    let client = Client::new(global)?;
+    match command {
+        User::List => list(global, &client).await,
+        User::Show { name } => show(global, &client.get(&["users", name], &[]).await?),
+        User::Add { name, roles, service } => {
+            let body = json!({ "name": name, "roles": roles, "service": service });
+            let added: AddedUser = client.post(&["users"], &body).await?;
+            if global.json {
+                return Ok(output::json(&added)?);
+            }
+            output::note(format!("added {name}"));
+            added.password_link.as_ref().map_or(Ok(()), |link| give(global, &client, link))
+        }
+        User::Assign { name, roles } => {
+            let body = json!({ "roles": roles });
+            show(global, &client.put(&["users", name, "roles"], &body).await?)
+        }
+        User::Link { name } => {
+            let link = client.post(&["users", name, "password-link"], &json!({})).await?;
+            give(global, &client, &link)
+        }
+        User::Lock { name } => show(global, &client.post(&["users", name, "lock"], &json!({})).await?),
+        User::Unlock { name } => show(global, &client.post(&["users", name, "unlock"], &json!({})).await?),
+        User::Logout { name } => client.done(Method::POST, &["users", name, "logout"], None).await,
+        User::Remove { name } => client.delete(&["users", name]).await,
+    }
+}
+
+/// A link is an answer, to be handed on; standard output holds nothing else.
+fn give(global: &Global, client: &Client, link: &PasswordLink) -> Outcome {
+    if global.json {
+        return Ok(output::json(link)?);
+    }
+    output::note(format!("Hand this on to them and nobody else. It works once, until {}:", link.expires_at));
+    output::line(client.address(&format!("/welcome#{}", link.link)));
+    Ok(())
+}
+
+fn show(global: &Global, user: &UserView) -> Outcome {
+    if global.json {
+        return Ok(output::json(user)?);
+    }
+    output::line(format!("{}: {}, {}", user.name, roles(user), state(user)));
+    Ok(())
+}
+
+fn roles(user: &UserView) -> String {
+    if user.roles.is_empty() { "no role".to_owned() } else { user.roles.join(" ") }
+}
+
+fn state(user: &UserView) -> &'static str {
+    match (user.locked_at, user.service, user.password, user.second_factor) {
+        (Some(_), ..) => "locked out",
+        (_, true, ..) => "service",
+        (_, _, false, _) => "no password yet",
+        (_, _, _, true) => "with a second factor",
+        _ => "with a password",
+    }
+}
+
+async fn list(global: &Global, client: &Client) -> Outcome {
+    let mut users: Vec<UserView> = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let query: Vec<_> = after.iter().map(|name| ("after", name.as_str())).collect();
+        let page: UserPage = client.get(&["users"], &query).await?;
+        users.extend(page.users);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    if global.json {
+        return Ok(output::json(&json!({ "users": users }))?);
+    }
+    let rows = users.iter().map(|user| [user.name.clone(), roles(user), state(user).to_owned()]);
+    output::table(["USER", "ROLES", "STATE"], rows);
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! What the host needs for users beside the database: keys, somebody who checks passwords, and the link with which the
+//! first user becomes owner.
+
+mod owner;
+mod passwords;
+
+use jiff::Timestamp;
+use waystation_core::id::{LoginId, UserId};
+use waystation_core::name::TenantName;
+use waystation_identity::{
+    AccessGrant, Claims, IdentityError, MasterKeys, Purpose, PurposeKind, Site, TotpSecret,
+};
+use waystation_store::users::{Lives, SealedTotp};
+
+use crate::config::Config;
+use crate::error::StartError;
+use crate::key_file::{self, KeyFile};
+
+pub use owner::{LINK_FILE, OwnerLink};
+pub(crate) use owner::{first_link, forget_link};
+pub(crate) use passwords::Passwords;
+
+/// For whom access tokens are.
+const SITE: Site<'static> = Site { issuer: "waystation", audience: "api" };
+
+/// See the module.
+pub(crate) struct Users {
+    pub(crate) lives: Lives,
+    pub(crate) token_life: std::time::Duration,
+    pub(crate) passwords: Passwords,
+    keys: MasterKeys,
+}
+
+impl Users {
+    /// Reads the keys, or makes the first.
+    pub(crate) fn open(config: &Config, now: Timestamp) -> Result<Self, StartError> {
+        const KEY: KeyFile = KeyFile { name: "identity-key", of: "users" };
+        let (own, data) = (&config.identity, &config.server.data_dir);
+        let key = key_file::open(KEY, own.key_file.as_deref(), data)?;
+        let old: Vec<_> = own
+            .old_key_files
+            .iter()
+            .map(|file| key_file::open(KEY, Some(file), data))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            lives: own.lives(),
+            token_life: own.token_life.duration(),
+            passwords: Passwords::new(own.password_checks),
+            keys: MasterKeys::new(&key, &old, now)?,
+        })
+    }
+
+    /// An access token of a login.
+    ///
+    /// # Errors
+    /// When it cannot be written, which does not happen with names as they are.
+    pub(crate) fn access(
+        &self,
+        tenant: TenantName,
+        user: UserId,
+        login: LoginId,
+        now: Timestamp,
+    ) -> Result<AccessGrant, IdentityError> {
+        let id = waystation_core::id::AccessTokenId::new(now, &rand::random());
+        let claims = Claims::new(id, (tenant, user, login), Purpose::Access, now);
+        let token = self.keys.ring().sign(&SITE, &claims)?;
+        Ok(AccessGrant { token: token.into(), expires_at: claims.expires_at })
+    }
+
+    /// What an access token says, if it is one and holds now. That its login goes on is for the database to say.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn claims(&self, token: &str, now: Timestamp) -> Result<Claims, IdentityError> {
+        self.keys.ring().verify(&SITE, PurposeKind::Access, token, now)
+    }
+
+    /// A second factor as it is kept.
+    pub(crate) fn seal(&self, user: UserId, secret: &TotpSecret) -> Result<SealedTotp, IdentityError> {
+        self.keys.seal(secret.reveal().as_bytes(), &place(user), rand::random()).map(SealedTotp)
+    }
+
+    /// A second factor that was kept.
+    pub(crate) fn unseal(&self, user: UserId, sealed: &SealedTotp) -> Result<TotpSecret, IdentityError> {
+        let plain = self.keys.open(&sealed.0, &place(user))?;
+        std::str::from_utf8(&plain).map_err(|_| IdentityError::Sealed)?.parse()
+    }
+}
+
+fn place(user: UserId) -> String {
+    format!("second factor of {user}")
+}
