@@ -15,6 +15,7 @@ pub mod database;
 pub mod folder;
 pub mod host;
 pub mod names;
+pub mod pair;
 pub mod patience;
 pub mod registry;
 pub mod settings;

@@ -15,6 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::watch::Receiver;
 use waystation_pki::{
     Authorities, Identities, LegacyAuthority, Naming, PkiError, ProxyRules, Serial, TrustStore,
     TrustedProxies,
@@ -111,6 +112,11 @@ impl Pki {
     /// once, also for connections that are open.
     pub fn set_revoked(&self, serials: HashSet<Serial>) {
         self.revoked.set_stored(serials, self.identities.trust());
+    }
+
+    /// Changes when somebody may have been revoked.
+    pub(crate) fn revocations(&self) -> Receiver<u64> {
+        self.revoked.written()
     }
 
     pub(crate) fn revoked(&self) -> &RevokedSerials {
