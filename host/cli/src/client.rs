@@ -1,5 +1,7 @@
 //! Talks to a running host.
 
+mod tickets;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -59,10 +61,21 @@ impl Client {
         query: &[(&str, &str)],
         body: Option<&serde_json::Value>,
     ) -> Result<Response<Incoming>, Failure> {
+        self.send_below(&["api", "v1"], method, path, query, body).await
+    }
+
+    async fn send_below(
+        &self,
+        root: &[&str],
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&serde_json::Value>,
+    ) -> Result<Response<Incoming>, Failure> {
         let mut url = self.base.clone();
         match url.path_segments_mut() {
             // Segments are percent-encoded: names hold slashes.
-            Ok(mut segments) => segments.pop_if_empty().extend(["api", "v1"]).extend(path),
+            Ok(mut segments) => segments.pop_if_empty().extend(root).extend(path),
             Err(()) => {
                 return Err(
                     Failure::new(Exit::Failed, format!("{} is no base for paths", self.base)).code("bad-url")
@@ -87,10 +100,13 @@ impl Client {
         if status.is_success() {
             return Ok(response);
         }
-        let problem: Problem = json(response).await.unwrap_or_else(|_| Problem {
-            code: "unexpected-answer".into(),
-            detail: format!("the host answered {status}"),
-        });
+        let problem = match json(response).await {
+            Ok(Refused::Problem(problem)) => problem,
+            Ok(Refused::Ticket { error, details }) => tickets::problem(status, error, &details),
+            Err(_) => {
+                Problem { code: "unexpected-answer".into(), detail: format!("the host answered {status}") }
+            }
+        };
         let exit = match status.as_u16() {
             401 | 403 => Exit::Unreachable,
             404 => Exit::NotFound,
@@ -212,6 +228,19 @@ fn tls(config: Option<&Config>, base: &Url) -> Result<rustls::ClientConfig, Fail
 
 /// What to do where no host runs.
 const START: &str = "start one with `waystation serve` or `waystation up`, or name another with --url";
+
+/// The two ways in which the host refuses.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Refused {
+    Problem(Problem),
+    /// That of `/api/tickets`.
+    Ticket {
+        error: String,
+        #[serde(default)]
+        details: serde_json::Value,
+    },
+}
 
 #[derive(Deserialize)]
 struct Problem {

@@ -15,6 +15,7 @@ pub(crate) mod pki;
 pub(crate) mod plugin;
 pub(crate) mod registry;
 pub(crate) mod serve;
+pub(crate) mod tickets;
 pub(crate) mod trust;
 pub(crate) mod up;
 pub(crate) mod verify;
