@@ -29,6 +29,17 @@ pub struct TlsHost {
     roots: String,
 }
 
+/// What an agent has of its host, in PEM.
+#[derive(Clone)]
+pub struct Identity {
+    /// Its certificate.
+    pub certificate: String,
+    /// The key of that.
+    pub key: String,
+    /// Whom the host's certificate is from.
+    pub authorities: String,
+}
+
 /// What was answered: the status, and the body where there is one.
 pub type Told = (u16, Value);
 
@@ -82,13 +93,22 @@ impl TlsHost {
     /// # Errors
     /// When the host refuses it.
     pub async fn enrol(&self, label: &str, capabilities: &[&str]) -> Result<Party> {
+        let identity = self.identity(label, capabilities).await?;
+        self.party(Some((&identity.certificate, &KeyPair::from_pem(&identity.key)?)), None)
+    }
+
+    /// Enrols an agent with these capabilities, for clients that take files.
+    ///
+    /// # Errors
+    /// When the host refuses it.
+    pub async fn identity(&self, label: &str, capabilities: &[&str]) -> Result<Identity> {
         let key = KeyPair::generate()?;
         let csr = CertificateParams::default().serialize_request(&key)?.pem()?;
         let body = json!({ "label": label, "capabilities": capabilities, "csr": csr });
         let (status, told) = self.operator()?.call("POST", "/api/v1/agents", Some(&body)).await?;
         ensure!(status == 201, "{status} {told}");
-        let pem = told["issued"]["certificate"].as_str().context("no certificate")?;
-        self.party(Some((pem, &key)), None)
+        let certificate = told["issued"]["certificate"].as_str().context("no certificate")?.to_owned();
+        Ok(Identity { certificate, key: key.serialize_pem(), authorities: self.roots.clone() })
     }
 
     fn party(&self, identity: Option<(&str, &KeyPair)>, authorization: Option<&str>) -> Result<Party> {

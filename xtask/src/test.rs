@@ -32,14 +32,17 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
     let host = || cargo::command(layout.root(), layout.target());
     let guests = || cargo::command(&layout.plugins(), &layout.guests_target());
     let template = || cargo::command(&layout.template(), &layout.guests_target());
+    let sdk = || cargo::command(&layout.tickets_sdk(), &layout.sdk_target());
     let mut suites = vec![
         ("tests of the host", nextest(layout, host(), filter)),
         ("tests of the plugins", nextest(layout, guests(), filter)),
         ("tests of the template", nextest(layout, template(), filter)),
+        ("tests of the agents' SDK", nextest(layout, sdk(), filter)),
     ];
     if filter.is_empty() {
         suites.push(("examples of the host", doc(host())));
         suites.push(("examples of the SDK", doc(guests())));
+        suites.push(("examples of the agents' SDK", doc(sdk())));
     }
 
     let mut failed = Vec::new();
