@@ -1,5 +1,5 @@
 // An agent that does what it is told on stdin and tells on stdout what happens, one JSON value a line.
-// agent.mjs URL FOLDER source SCOPE | agent.mjs URL FOLDER target SCOPE
+// agent.mjs URL FOLDER source SCOPE | agent.mjs URL FOLDER target SCOPE | agent.mjs URL FOLDER client SCOPE
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -21,10 +21,10 @@ if (role === "source") {
   follower = new Follower(client, (update) => {
     if (update.type === "event" && update.event.type === "session") tell({ session: update.event.session });
   });
-} else {
+} else if (role === "target") {
   manager = new SessionManager(client, { scope, heartbeat: 300 });
 }
-manager.on("state", (state) => {
+manager?.on("state", (state) => {
   const { problem, ...rest } = state;
   tell({ state: { ...rest, ...(problem ? { problem: problem.code } : {}) } });
 });
@@ -34,6 +34,7 @@ const commands = {
   ask: ([session]) => client.session(session),
   own: ([role]) => client.ownSessions(role),
   inbox: ([wait]) => client.inbox(wait),
+  admit: ([ticket]) => client.admit(ticket),
   raw: ([target]) => client.requestTicket(scope, manager.state.instanceId, target),
   direct: async ([to, opened]) => {
     const socket = await new Direct(opened).connect(to);

@@ -14,6 +14,7 @@ pub mod built;
 pub mod database;
 pub mod folder;
 pub mod host;
+pub mod lossy;
 pub mod names;
 pub mod pair;
 pub mod patience;

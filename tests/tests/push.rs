@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use waystation_tests::agents::{Events, TlsHost};
 use waystation_tests::pair::{Pair, SHELL, text};
@@ -244,6 +245,33 @@ async fn the_parties_of_a_session_and_nobody_else_can_ask_for_it() -> Result<()>
     })
     .await?;
     assert_eq!((&told["reason"], &told["session"]["status"]), (&json!("idle"), &json!("dead")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_that_stops_says_so_and_waits_for_nobody() -> Result<()> {
+    let folder = TlsHost::folder("")?;
+    let mut pair = Pair::new(TlsHost::start(&folder).await?).await?;
+    let mut events = pair.target.follow(STREAM).await?;
+    snapshot(&mut events).await?;
+    let waiting = tokio::spawn({
+        let source = pair.source.clone();
+        async move { source.call("GET", "/api/tickets/inbox?wait=30", None).await }
+    });
+    let since = Instant::now();
+    let pid = pair.host.process.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).unwrap();
+    kill_process(pid, Signal::TERM)?;
+    assert_eq!(events.at_once("end").await?["reason"], "host_stopping");
+    assert_eq!(events.next().await?, None);
+    assert!(pair.host.process.wait().await?.success());
+    // Not cut off after the grace of 20 s, nor waited for.
+    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+    // Answered as when nothing came, or not let in any more.
+    let told = waiting.await?;
+    assert!(
+        told.is_err() || told.as_ref().is_ok_and(|told| *told == (200, json!({ "tickets": [] }))),
+        "{told:?}"
+    );
     Ok(())
 }
 

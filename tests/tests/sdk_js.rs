@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use waystation_tests::agents::{Identity, Party, TlsHost};
+use waystation_tests::lossy::Lossy;
 use waystation_tests::pair::{SHELL, scope, text};
 use waystation_tests::{Folder, built, until};
 
@@ -104,8 +105,12 @@ struct Site {
 
 impl Site {
     async fn new() -> Result<Self> {
+        Self::with("").await
+    }
+
+    async fn with(sections: &str) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let folder = TlsHost::folder("")?.env("WAYSTATION_SERVER__LISTEN", &address.to_string());
+        let folder = TlsHost::folder(sections)?.env("WAYSTATION_SERVER__LISTEN", &address.to_string());
         let host = TlsHost::start(&folder).await?;
         let operator = host.operator()?;
         assert_eq!(operator.call("POST", "/api/tickets/scopes", Some(&scope())).await?.0, 201);
@@ -222,4 +227,38 @@ async fn the_js_sdk_trusts_no_other_host_and_tries_until_it_works() -> Result<()
     let open = json!(["127.0.0.0/8", "::1/128"]);
     assert_eq!(agent.does(json!(["direct", to, open])).await?["done"], port);
     Ok(())
+}
+
+#[tokio::test]
+async fn the_js_sdk_asks_where_it_is_not_told_and_loses_no_ticket_with_an_answer() -> Result<()> {
+    let site = Site::with("[tickets]\nmax_streams = 1\n").await?;
+    let (mut source, _one) = Agent::start(&site.url, &site.source, "source", SHELL)?;
+    let instance = text(&source.state("ready").await?["instanceId"]).to_owned();
+    site.assign(&instance).await?;
+    // This one has the one stream that there may be.
+    let (mut first, _two) = Agent::start(&site.url, &site.target, "target", "nothing:here")?;
+    until("the stream is taken", async || {
+        let told = first.does(json!(["inbox", 1])).await?;
+        Ok((told["failed"] == "too-often").then_some(()))
+    })
+    .await?;
+    let (mut second, _three) = Agent::start(&site.url, &site.target, "target", SHELL)?;
+    source.does(json!(["request", "target"])).await?;
+    let session = text(&second.state("authorized").await?["session"]["sessionId"]).to_owned();
+    assert_eq!(site.operator.call("DELETE", &format!("/api/tickets/sessions/{session}"), None).await?.0, 200);
+    assert_eq!(second.state("terminated").await?["reason"], "admin_killed");
+    second.does(json!(["stop"])).await?;
+
+    let lossy = Lossy::to(site.host.address.clone()).await?;
+    let url = format!("https://localhost:{}", lossy.address.port());
+    let (mut lost, _four) = Agent::start(&url, &site.target, "client", SHELL)?;
+    for answers in 0..2 {
+        source.does(json!(["raw", "target"])).await?;
+        let inbox = lost.does(json!(["inbox"])).await?["done"].clone();
+        lossy.lose_after(answers);
+        let admitted = lost.does(json!(["admit", inbox.as_array().and_then(|all| all.last())])).await?;
+        assert!(lossy.lost() && admitted["done"]["sessionId"].is_string(), "{answers}: {admitted}");
+    }
+    assert_eq!(lost.does(json!(["own", "target"])).await?["done"].as_array().map(Vec::len), Some(2));
+    lost.exits().await
 }

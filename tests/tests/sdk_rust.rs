@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 use waystation_tests::agents::{Identity, Party, TlsHost};
+use waystation_tests::lossy::Lossy;
 use waystation_tests::pair::{SHELL, scope};
 use waystation_tests::{Folder, until};
 use waystation_tickets::{
-    Changes, Client, Direct, DirectHost, Error, Event, Follower, InstanceManager, InstanceOptions,
+    Beat, Changes, Client, Direct, DirectHost, Error, Event, Follower, InstanceManager, InstanceOptions,
     InstanceState, Network, Role, SessionManager, SessionOptions, SessionState, Status, Transport, Update,
 };
 
@@ -25,9 +26,13 @@ struct Site {
 
 impl Site {
     async fn new() -> Result<Self> {
+        Self::with("").await
+    }
+
+    async fn with(sections: &str) -> Result<Self> {
         // Free a moment ago; the host takes it again after each start.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let folder = TlsHost::folder("")?.env("WAYSTATION_SERVER__LISTEN", &address);
+        let folder = TlsHost::folder(sections)?.env("WAYSTATION_SERVER__LISTEN", &address);
         let host = TlsHost::start(&folder).await?;
         let operator = host.operator()?;
         assert_eq!(operator.call("POST", "/api/tickets/scopes", Some(&scope())).await?.0, 201);
@@ -37,7 +42,11 @@ impl Site {
     }
 
     fn client(&self, of: &Identity) -> Result<Client> {
-        let port = self.host.address.rsplit(':').next().context("no port")?;
+        Self::client_at(of, &self.host.address)
+    }
+
+    fn client_at(of: &Identity, address: &str) -> Result<Client> {
+        let port = address.rsplit(':').next().context("no port")?;
         let builder = Client::builder(format!("https://localhost:{port}"));
         Ok(builder
             .identity(of.certificate.as_str(), of.key.as_str())
@@ -252,5 +261,45 @@ async fn the_rust_sdk_trusts_no_other_host_and_tries_until_it_works() -> Result<
     let loopback: [Network; 2] = ["127.0.0.0/8".parse()?, "::1/128".parse()?];
     let open = loopback.into_iter().fold(Direct::public(), Direct::open);
     assert_eq!(open.connect(&to).await?.peer_addr()?.port(), to.port);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_rust_sdk_asks_where_it_is_not_told() -> Result<()> {
+    let site = Site::with("[tickets]\nmax_streams = 1\n").await?;
+    // The one stream that there may be is taken.
+    let mut taken = site.client(&site.target)?.events().await?;
+    while taken.next().await? != Some(Event::Ready) {}
+    assert_eq!(site.client(&site.target)?.events().await.unwrap_err().code(), "too-often");
+    let (_source, _target, mut changes, session) = site.admitted().await?;
+    // Now by the heartbeat only.
+    site.end(&session).await?;
+    let over = reached(&mut changes, |state| matches!(state, SessionState::Terminated { .. })).await?;
+    assert!(
+        matches!(over, SessionState::Terminated { reason: Some(reason), .. } if reason == "admin_killed")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_rust_sdk_loses_no_ticket_with_an_answer() -> Result<()> {
+    let site = Site::new().await?;
+    let source = site.offer()?;
+    let instance = source.ready().await?;
+    site.assign(&instance).await?;
+    let lossy = Lossy::to(site.host.address.clone()).await?;
+    let (client, asking) =
+        (Site::client_at(&site.target, &lossy.address.to_string())?, site.client(&site.source)?);
+    // The answer to the redemption, and that to the opening.
+    for lost in 0..2 {
+        asking.request_ticket(SHELL, &instance, "target").await?;
+        let inbox = client.inbox().await?;
+        lossy.lose_after(lost);
+        let session = client.admit(inbox.last().context("no ticket")?).await?;
+        assert!(lossy.lost(), "{lost}");
+        assert_eq!(client.session_heartbeat(&session.session_id).await?, Beat::Authorized);
+    }
+    assert_eq!(client.own_sessions(Some(Role::Target)).await?.len(), 2, "one for each ticket");
+    assert_eq!(client.inbox().await?, []);
     Ok(())
 }

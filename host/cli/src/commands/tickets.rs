@@ -21,7 +21,7 @@ pub(crate) async fn scope(global: &Global, command: &Scope) -> Outcome {
                 let subs = scope["scopes"].as_array().into_iter().flatten().map(|sub| text(&sub["name"]));
                 [text(&scope["name"]), text(&scope["version"]), subs.collect::<Vec<_>>().join(" ")]
             };
-            show(global, "scopes", ["SCOPE", "VERSION", "SUB-SCOPES"], rows, row)
+            show(global, "scopes", ["SCOPE", "VERSION", "SUB-SCOPES"], &rows, row)
         }
         Scope::Register { file } => {
             let spec = spec(file)?;
@@ -61,7 +61,7 @@ pub(crate) async fn instance(global: &Global, command: &Instance) -> Outcome {
                 let name = format!("{}:{}", text(&one["scope"]), text(&one["instanceId"]));
                 [name, text(&one["agentLabel"]), text(&one["status"]), text(&one["lastHeartbeat"])]
             };
-            show(global, "instances", ["INSTANCE", "AGENT", "STATE", "HEARD OF"], rows, row)
+            show(global, "instances", ["INSTANCE", "AGENT", "STATE", "HEARD OF"], &rows, row)
         }
         Instance::Remove { id } => {
             let bare = id.rsplit(':').next().unwrap_or(id);
@@ -83,7 +83,7 @@ pub(crate) async fn assign(global: &Global, command: &Assign) -> Outcome {
                 let by = text(&one["assignedByActor"]);
                 [text(&one["agentLabel"]), text(&one["instanceScope"]), text(&one["assignedAt"]), by]
             };
-            show(global, "assignments", ["AGENT", "INSTANCE", "SINCE", "BY"], rows, row)
+            show(global, "assignments", ["AGENT", "INSTANCE", "SINCE", "BY"], &rows, row)
         }
         Assign::Add { agent, instance } => {
             let body = json!({ "agentLabel": agent, "instanceScope": instance });
@@ -108,7 +108,7 @@ pub(crate) async fn ticket(global: &Global, command: &Ticket) -> Outcome {
                 let (source, target) = (text(&one["source"]), text(&one["target"]));
                 [text(&one["id"]), text(&one["state"]), source, target, what]
             };
-            show(global, "tickets", ["TICKET", "STATE", "SOURCE", "TARGET", "INSTANCE"], rows, row)
+            show(global, "tickets", ["TICKET", "STATE", "SOURCE", "TARGET", "INSTANCE"], &rows, row)
         }
         Ticket::Revoke { id } => {
             let told = client.tickets_delete(&[id]).await?;
@@ -131,7 +131,7 @@ pub(crate) async fn session(global: &Global, command: &Session) -> Outcome {
                 let (source, target) = (text(&one["source"]), text(&one["target"]));
                 [text(&one["sessionId"]), state, source, target, text(&one["lastActivityAt"])]
             };
-            show(global, "sessions", ["SESSION", "STATE", "SOURCE", "TARGET", "HEARD OF"], rows, row)
+            show(global, "sessions", ["SESSION", "STATE", "SOURCE", "TARGET", "HEARD OF"], &rows, row)
         }
         Session::End { id } => {
             let told = client.tickets_delete(&["sessions", id]).await?;
@@ -174,7 +174,7 @@ fn show<const N: usize>(
     global: &Global,
     key: &str,
     headings: [&str; N],
-    rows: Vec<Value>,
+    rows: &[Value],
     row: impl Fn(&Value) -> [String; N],
 ) -> Outcome {
     if global.json {

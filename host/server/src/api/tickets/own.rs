@@ -49,7 +49,7 @@ pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> 
     let party = asker.agent()?;
     let wrong = || Issues::one("role", "Expected one of source, target");
     let role = page.role.as_deref().map(|word| Role::from_word(word).ok_or_else(wrong)).transpose()?;
-    let after = page.after.as_deref().map(|text| text.parse::<SessionId>());
+    let after = page.after.as_deref().map(str::parse::<SessionId>);
     let after = after.transpose().map_err(|e| Issues::one("after", e))?;
     let found = host.store().own_sessions(asker.tenant(), &party, role, after, page.limit).await?;
     let next = next(found.len(), page.limit, || found.last().map(|last| last.id.to_string()));
