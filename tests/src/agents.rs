@@ -1,6 +1,7 @@
 //! Agents with certificates of the host's authority, and operators, over TLS.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use rcgen::{CertificateParams, KeyPair};
@@ -26,6 +27,17 @@ pub struct TlsHost {
     pub address: String,
     token: String,
     roots: String,
+}
+
+/// What an agent has of its host, in PEM.
+#[derive(Clone)]
+pub struct Identity {
+    /// Its certificate.
+    pub certificate: String,
+    /// The key of that.
+    pub key: String,
+    /// Whom the host's certificate is from.
+    pub authorities: String,
 }
 
 /// What was answered: the status, and the body where there is one.
@@ -81,13 +93,22 @@ impl TlsHost {
     /// # Errors
     /// When the host refuses it.
     pub async fn enrol(&self, label: &str, capabilities: &[&str]) -> Result<Party> {
+        let identity = self.identity(label, capabilities).await?;
+        self.party(Some((&identity.certificate, &KeyPair::from_pem(&identity.key)?)), None)
+    }
+
+    /// Enrols an agent with these capabilities, for clients that take files.
+    ///
+    /// # Errors
+    /// When the host refuses it.
+    pub async fn identity(&self, label: &str, capabilities: &[&str]) -> Result<Identity> {
         let key = KeyPair::generate()?;
         let csr = CertificateParams::default().serialize_request(&key)?.pem()?;
         let body = json!({ "label": label, "capabilities": capabilities, "csr": csr });
         let (status, told) = self.operator()?.call("POST", "/api/v1/agents", Some(&body)).await?;
         ensure!(status == 201, "{status} {told}");
-        let pem = told["issued"]["certificate"].as_str().context("no certificate")?;
-        self.party(Some((pem, &key)), None)
+        let certificate = told["issued"]["certificate"].as_str().context("no certificate")?.to_owned();
+        Ok(Identity { certificate, key: key.serialize_pem(), authorities: self.roots.clone() })
     }
 
     fn party(&self, identity: Option<(&str, &KeyPair)>, authorization: Option<&str>) -> Result<Party> {
@@ -144,6 +165,17 @@ impl Party {
         Ok(Kept { stream: BufReader::new(stream), authorization: self.authorization.clone() })
     }
 
+    /// Follows events. What is not 200 is an error.
+    ///
+    /// # Errors
+    /// When there is no stream.
+    pub async fn follow(&self, path: &str) -> Result<Events> {
+        let mut kept = self.connect().await?;
+        let (status, _) = kept.head("GET", path, "", "").await?;
+        ensure!(status == 200, "{status}");
+        Ok(Events { stream: kept.stream, text: String::new() })
+    }
+
     /// Asks, on a connection of its own.
     ///
     /// # Errors
@@ -179,6 +211,59 @@ impl Party {
     }
 }
 
+/// Server-sent events, as they come.
+#[derive(Debug)]
+pub struct Events {
+    stream: BufReader<TlsStream<TcpStream>>,
+    text: String,
+}
+
+impl Events {
+    /// The next one, with its name; none when there are no more. Comments are left out.
+    ///
+    /// # Errors
+    /// When what comes is no event.
+    pub async fn next(&mut self) -> Result<Option<(String, Value)>> {
+        loop {
+            while let Some((event, rest)) = self.text.split_once("\n\n") {
+                let field = |name: &str| {
+                    let mut lines = event.lines();
+                    lines.find_map(|line| Some(line.strip_prefix(name)?.trim_start().to_owned()))
+                };
+                let found = field("event:").zip(field("data:"));
+                self.text = rest.to_owned();
+                if let Some((name, data)) = found {
+                    return Ok(Some((name, serde_json::from_str(&data)?)));
+                }
+            }
+            let mut size = String::new();
+            if self.stream.read_line(&mut size).await? == 0 {
+                return Ok(None);
+            }
+            let size = usize::from_str_radix(size.trim(), 16)?;
+            let mut chunk = vec![0; size + 2];
+            self.stream.read_exact(&mut chunk).await?;
+            if size == 0 {
+                return Ok(None);
+            }
+            chunk.truncate(size);
+            self.text.push_str(&String::from_utf8(chunk)?);
+        }
+    }
+
+    /// The next one, which has this name and comes within a second.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn at_once(&mut self, name: &str) -> Result<Value> {
+        let next = tokio::time::timeout(Duration::from_secs(1), self.next()).await;
+        match next.with_context(|| format!("no `{name}` within a second"))?? {
+            Some((found, data)) if found == name => Ok(data),
+            other => anyhow::bail!("{other:?} instead of `{name}`"),
+        }
+    }
+}
+
 /// A connection on which one request comes after another.
 #[derive(Debug)]
 pub struct Kept {
@@ -196,6 +281,14 @@ impl Kept {
             None => ("", String::new()),
             Some(body) => ("content-type: application/json\r\n", body.to_string()),
         };
+        let (status, length) = self.head(method, path, kind, &body).await?;
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).await?;
+        Ok((status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? }))
+    }
+
+    /// Sends, and reads the status and the length of the answer's body.
+    async fn head(&mut self, method: &str, path: &str, kind: &str, body: &str) -> Result<(u16, usize)> {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n{}{kind}\r\n{body}",
             body.len(),
@@ -219,8 +312,6 @@ impl Kept {
                 None => status = text.split_whitespace().nth(1).context("no status")?.parse()?,
             }
         }
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body).await?;
-        Ok((status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? }))
+        Ok((status, length))
     }
 }

@@ -44,6 +44,14 @@ pub fn python() -> Result<PathBuf> {
     from_environment("WAYSTATION_READERS_PYTHON").map(PathBuf::from)
 }
 
+/// The folder of the SDK in TypeScript, as its users have it.
+///
+/// # Errors
+/// When it is not known.
+pub fn sdk_js() -> Result<PathBuf> {
+    from_environment("WAYSTATION_SDK_JS").map(PathBuf::from)
+}
+
 /// A plugin of this repository, by the last part of its name.
 ///
 /// # Errors

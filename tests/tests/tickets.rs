@@ -3,67 +3,8 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use waystation_tests::agents::{Party, TlsHost, Told};
-
-const SHELL: &str = "shell:connect";
-
-fn scope() -> Value {
-    json!({
-        "name": "shell", "version": "1.0.0", "description": "Shells", "ignored": true,
-        "scopes": [{ "name": SHELL, "description": "Opens one", "instanceScoped": true, "more": 1 }],
-        "transport": { "strategies": ["relay", "direct"], "preferred": "relay", "port": 0, "protocol": "wss" },
-    })
-}
-
-/// A host with a scope, the agents `source` and `target`, and an instance to which the target is assigned.
-struct Site {
-    host: TlsHost,
-    operator: Party,
-    source: Party,
-    target: Party,
-    instance: String,
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("{value}"))
-}
-
-impl Site {
-    async fn new(host: TlsHost) -> Result<Self> {
-        let operator = host.operator()?;
-        let told = operator.call("POST", "/api/tickets/scopes", Some(&scope())).await?;
-        assert_eq!(told, (201, json!({ "ok": true, "registered": [SHELL] })));
-        let (source, target) = (host.enrol("source", &[SHELL]).await?, host.enrol("target", &[SHELL]).await?);
-        let wanted = json!({ "scope": SHELL, "transport": { "strategies": ["relay"] } });
-        let (status, told) = source.call("POST", "/api/tickets/instances", Some(&wanted)).await?;
-        assert_eq!(status, 201, "{told}");
-        let instance = text(&told["instanceId"]).to_owned();
-        assert_eq!(told["instanceScope"], format!("{SHELL}:{instance}"));
-        let wanted = json!({ "agentLabel": "target", "instanceScope": format!("{SHELL}:{instance}") });
-        let (status, told) = operator.call("POST", "/api/tickets/assignments", Some(&wanted)).await?;
-        assert_eq!((status, &told["assignment"]["assignedBy"]), (201, &json!("admin")));
-        Ok(Self { host, operator, source, target, instance })
-    }
-
-    async fn ask(&self) -> Result<Told> {
-        let wanted = json!({ "scope": SHELL, "instanceId": self.instance, "target": "target" });
-        self.source.call("POST", "/api/tickets", Some(&wanted)).await
-    }
-
-    async fn ticket(&self) -> Result<String> {
-        let (status, told) = self.ask().await?;
-        assert_eq!(status, 201, "{told}");
-        Ok(text(&told["ticket"]["id"]).to_owned())
-    }
-
-    async fn validate(&self, id: &str) -> Result<Told> {
-        self.target.call("POST", "/api/tickets/validate", Some(&json!({ "ticketId": id }))).await
-    }
-
-    async fn session(&self, id: &str) -> Result<Told> {
-        self.target.call("POST", "/api/tickets/sessions", Some(&json!({ "ticketId": id }))).await
-    }
-}
+use waystation_tests::agents::{Party, TlsHost};
+use waystation_tests::pair::{Pair as Site, SHELL, scope, text};
 
 #[tokio::test]
 async fn one_agent_admits_another_and_an_operator_ends_it() -> Result<()> {

@@ -78,12 +78,13 @@ fn verification_for_wasm(layout: &Layout) -> Result<()> {
 
 const CLIPPY: &[&str] = &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
 
-/// The host's workspace, the plugins', the template's, and that of the fixtures once there is one.
+/// The host's workspace, the plugins', the template's, that of the agents' SDK, and that of the fixtures once there is one.
 fn workspaces(layout: &Layout) -> Vec<(PathBuf, PathBuf)> {
     let mut found = vec![
         (layout.root().to_path_buf(), layout.target().to_path_buf()),
         (layout.plugins(), layout.guests_target()),
         (layout.template(), layout.guests_target()),
+        (layout.tickets_sdk(), layout.sdk_target()),
     ];
     if layout.fixtures().join("Cargo.toml").is_file() {
         found.push((layout.fixtures(), layout.guests_target()));
@@ -132,7 +133,8 @@ fn clippy_for_wasm(layout: &Layout, toolchain: &Toolchain) -> Result<()> {
 }
 
 fn documentation(layout: &Layout) -> Result<()> {
-    for (dir, target) in workspaces(layout).into_iter().take(2) {
+    let template = layout.template();
+    for (dir, target) in workspaces(layout).into_iter().filter(|(dir, _)| *dir != template).take(3) {
         let mut command = cargo::command(&dir, &target);
         command.args(["doc", "--quiet", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
         proc::run(&mut command)?;

@@ -72,6 +72,26 @@ impl Layout {
         self.root.join("sdk/rust/template/update-source")
     }
 
+    /// The SDK of agents in Rust: a workspace of its own.
+    pub(crate) fn tickets_sdk(&self) -> PathBuf {
+        self.root.join("sdk/rust/tickets")
+    }
+
+    /// Cargo's target folder of it: what it stands on is built with other features than the host's.
+    pub(crate) fn sdk_target(&self) -> PathBuf {
+        self.target.join("sdk")
+    }
+
+    /// The same in TypeScript.
+    pub(crate) fn js_sdk(&self) -> PathBuf {
+        self.root.join("sdk/js")
+    }
+
+    /// That, compiled, packed, and unpacked as its users get it.
+    pub(crate) fn js_sdk_out(&self) -> PathBuf {
+        self.target.join("sdk-js")
+    }
+
     /// Finished fixtures.
     pub(crate) fn fixtures_out(&self) -> PathBuf {
         self.target.join("fixtures")

@@ -19,6 +19,7 @@ mod postgres;
 mod proc;
 mod readers;
 mod say;
+mod sdk;
 mod supply;
 mod test;
 mod tools;
@@ -92,6 +93,8 @@ enum Step {
     /// Check that every link in the documentation leads somewhere.
     #[command(hide = true)]
     Links,
+    /// Build, test and pack the SDK of agents in TypeScript.
+    Sdk,
     /// Start the PostgreSQL of the tests and keep it until Ctrl-C.
     #[command(hide = true)]
     Postgres,
@@ -131,6 +134,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Step::Vectors { dir } => vectors::run(&layout, &dir),
         Step::Fixtures => fixtures::build(&layout, &wasm::ensure(&layout, wasm::Choice::Auto)?),
         Step::Links => docs::check(&layout),
+        Step::Sdk => proc::run(&mut sdk::tests(&sdk::build(&layout)?)),
         Step::Postgres => postgres::hold(),
     }
 }

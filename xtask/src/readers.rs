@@ -14,10 +14,7 @@ use crate::{proc, say, tools};
 /// The JavaScript client of Sigstore: the folder with its `node_modules`.
 pub(crate) fn javascript(layout: &Layout) -> Result<PathBuf> {
     let package = layout.root().join("tests/readers/package.json");
-    if proc::on_path("node").is_none() || proc::on_path("npm").is_none() {
-        tools::apt_install(&["nodejs", "npm"])
-            .context("the JavaScript client of Sigstore needs node and npm")?;
-    }
+    node()?;
     let home = cache::tools(layout, "readers-js", std::slice::from_ref(&package))?;
     cache::install_once(&home, || {
         say::step("tools", "npm install @sigstore/verify, once");
@@ -27,6 +24,14 @@ pub(crate) fn javascript(layout: &Layout) -> Result<PathBuf> {
         proc::run(command.current_dir(&home).stdout(Stdio::null()))
     })?;
     Ok(home)
+}
+
+/// Sees to it that there are node and npm.
+pub(crate) fn node() -> Result<()> {
+    if proc::on_path("node").is_none() || proc::on_path("npm").is_none() {
+        tools::apt_install(&["nodejs", "npm"]).context("what is in JavaScript needs node and npm")?;
+    }
+    Ok(())
 }
 
 /// The Python clients of Sigstore and of ORAS: the interpreter that has them.

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::layout::Layout;
 use crate::postgres::Postgres;
-use crate::{cargo, fixtures, interrupt, plugins, readers, say, supply, tools, up, wasm};
+use crate::{cargo, fixtures, interrupt, plugins, readers, say, sdk, supply, tools, up, wasm};
 
 /// Runs the host's tests, the plugins' and the template's own (natively), and the examples in the docs.
 ///
@@ -27,19 +27,24 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
         }
     }
     let (javascript, python) = (readers::javascript(layout)?, readers::python(layout)?);
+    let sdk_js = sdk::build(layout)?;
     let postgres = Postgres::start()?;
 
     let host = || cargo::command(layout.root(), layout.target());
     let guests = || cargo::command(&layout.plugins(), &layout.guests_target());
     let template = || cargo::command(&layout.template(), &layout.guests_target());
+    let sdk_rust = || cargo::command(&layout.tickets_sdk(), &layout.sdk_target());
     let mut suites = vec![
         ("tests of the host", nextest(layout, host(), filter)),
         ("tests of the plugins", nextest(layout, guests(), filter)),
         ("tests of the template", nextest(layout, template(), filter)),
+        ("tests of the agents' SDK", nextest(layout, sdk_rust(), filter)),
     ];
     if filter.is_empty() {
+        suites.push(("tests of the SDK in TypeScript", sdk::tests(&sdk_js)));
         suites.push(("examples of the host", doc(host())));
         suites.push(("examples of the SDK", doc(guests())));
+        suites.push(("examples of the agents' SDK", doc(sdk_rust())));
     }
 
     let mut failed = Vec::new();
@@ -50,6 +55,7 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
         command.env("WAYSTATION_FIXTURES_DIR", layout.fixtures_out());
         command.env("WAYSTATION_SUPPLY_DIR", layout.supply());
         command.env("WAYSTATION_SIGSTORE_JS", &javascript).env("WAYSTATION_READERS_PYTHON", &python);
+        command.env("WAYSTATION_SDK_JS", sdk_js.join("package"));
         command.env("WAYSTATION_BIN", &binary);
         command.env("WAYSTATION_TEST_RUST", wasm::environment(layout, &toolchain));
         command.env("WAYSTATION_TEST_POSTGRES", postgres.url());

@@ -4,6 +4,7 @@ mod agents;
 mod registry;
 pub(crate) mod sign;
 mod users;
+mod tickets;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use url::Url;
 pub(crate) use agents::{Agent, Audit};
 pub(crate) use registry::{IndexAccess, IndexCommand, Registry, Roles, SignFor};
 pub(crate) use users::{Account, Auth, Login, Role, Token, User, Welcome};
+pub(crate) use tickets::{Assign, Instance, Most, Scope, Session, Ticket};
 
 /// A self-hosted control plane for fleets: everything that touches the outside
 /// world is a sandboxed plugin.
@@ -110,6 +112,21 @@ pub(crate) enum Command {
     /// Why somebody may do something, or not
     #[command(subcommand)]
     Auth(Auth),
+    /// Scopes: what agents can offer each other
+    #[command(subcommand)]
+    Scope(Scope),
+    /// Instances: what agents offer
+    #[command(subcommand)]
+    Instance(Instance),
+    /// Assignments: which agents may get tickets to which instance
+    #[command(subcommand)]
+    Assign(Assign),
+    /// Tickets, by which one agent admits another
+    #[command(subcommand)]
+    Ticket(Ticket),
+    /// Sessions, which tickets open
+    #[command(subcommand)]
+    Session(Session),
     /// The record of what was done
     #[command(subcommand)]
     Audit(Audit),

@@ -1,5 +1,7 @@
 //! Talks to a running host.
 
+mod tickets;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,6 +28,9 @@ use crate::args::Global;
 use crate::config;
 use crate::exit::{Exit, Failure};
 use crate::logins::Logins;
+
+/// Below what most paths are.
+const V1: [&str; 2] = ["api", "v1"];
 
 pub(crate) struct Client {
     http: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -112,7 +117,7 @@ impl Client {
         body: &serde_json::Value,
     ) -> Result<T, Failure> {
         let body = (serde_json::to_vec(body)?, "application/json");
-        whole(self.answered(Method::POST, self.url(path, &[])?, None, Some(body)).await?).await
+        whole(self.answered(Method::POST, self.url(&V1, path, &[])?, None, Some(body)).await?).await
     }
 
     /// The same, of a form; the answer whatever its status is.
@@ -123,15 +128,15 @@ impl Client {
     ) -> Result<(u16, serde_json::Value), Failure> {
         let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let body = (form.into_bytes(), "application/x-www-form-urlencoded");
-        let answer = self.asked(Method::POST, self.url(path, &[])?, None, Some(body)).await?;
+        let answer = self.asked(Method::POST, self.url(&V1, path, &[])?, None, Some(body)).await?;
         Ok((answer.status().as_u16(), whole(answer).await?))
     }
 
-    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, Failure> {
+    fn url(&self, root: &[&str], path: &[&str], query: &[(&str, &str)]) -> Result<Url, Failure> {
         let mut url = self.base.clone();
         match url.path_segments_mut() {
             // Segments are percent-encoded: names hold slashes.
-            Ok(mut segments) => segments.pop_if_empty().extend(["api", "v1"]).extend(path),
+            Ok(mut segments) => segments.pop_if_empty().extend(root).extend(path),
             Err(()) => {
                 return Err(
                     Failure::new(Exit::Failed, format!("{} is no base for paths", self.base)).code("bad-url")
@@ -176,10 +181,13 @@ impl Client {
         if status.is_success() {
             return Ok(response);
         }
-        let problem: Problem = whole(response).await.unwrap_or_else(|_| Problem {
-            code: "unexpected-answer".into(),
-            detail: format!("the host answered {status}"),
-        });
+        let problem = match whole(response).await {
+            Ok(Refused::Problem(problem)) => problem,
+            Ok(Refused::Ticket { error, details }) => tickets::problem(status, error, &details),
+            Err(_) => {
+                Problem { code: "unexpected-answer".into(), detail: format!("the host answered {status}") }
+            }
+        };
         let exit = match status.as_u16() {
             401 | 403 => Exit::Unreachable,
             404 => Exit::NotFound,
@@ -199,8 +207,19 @@ impl Client {
         query: &[(&str, &str)],
         body: Option<&serde_json::Value>,
     ) -> Result<Response<Incoming>, Failure> {
+        self.send_below(&V1, method, path, query, body).await
+    }
+
+    async fn send_below(
+        &self,
+        root: &[&str],
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&serde_json::Value>,
+    ) -> Result<Response<Incoming>, Failure> {
         let body = body.map(|body| serde_json::to_vec(body)).transpose()?;
-        let (url, token) = (self.url(path, query)?, self.token().await?);
+        let (url, token) = (self.url(root, path, query)?, self.token().await?);
         self.answered(method, url, Some(token), body.map(|body| (body, "application/json"))).await
     }
 
@@ -335,6 +354,19 @@ fn tls(config: Option<&Config>, base: &Url) -> Result<rustls::ClientConfig, Fail
 
 /// What to do where no host runs.
 const START: &str = "start one with `waystation serve` or `waystation up`, or name another with --url";
+
+/// The two ways in which the host refuses.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Refused {
+    Problem(Problem),
+    /// That of `/api/tickets`.
+    Ticket {
+        error: String,
+        #[serde(default)]
+        details: serde_json::Value,
+    },
+}
 
 #[derive(Deserialize)]
 struct Problem {

@@ -179,6 +179,7 @@ impl Host {
             connections: config.server.max_connections as usize,
         };
         work.spawn(tickets::sweep(self.clone(), stop.clone()));
+        work.spawn(tickets::watch_others(self.clone(), stop.clone()));
         work.spawn(tickets::watch_revocations(self.clone(), stop.clone()));
         work.spawn(trust_watch::run(self.clone(), config.trust.recheck.duration(), stop.clone()));
         if self.pki().authorities().is_some() {

@@ -12,9 +12,11 @@ use sqlx::AnyConnection;
 use tokio::sync::oneshot;
 use waystation_core::audit::Deed;
 use waystation_core::name::TenantName;
+use waystation_core::ticket::SessionId;
 
 use crate::error::StoreError;
 use crate::store::{Store, Tx};
+use crate::tickets::Bell;
 
 /// How many changes are kept together at most, so that the first does not wait for ever.
 const TOGETHER: usize = 256;
@@ -33,6 +35,8 @@ pub(crate) struct Work<'a> {
     tx: Tx<'a>,
     /// What is to be recorded, by tenant.
     deeds: BTreeMap<TenantName, Vec<Deed>>,
+    /// Who is woken when it is kept.
+    bells: Vec<(String, Bell)>,
 }
 
 impl Work<'_> {
@@ -44,6 +48,16 @@ impl Work<'_> {
     /// Puts a deed on record, together with the change.
     pub(crate) fn record(&mut self, tenant: &TenantName, deed: Deed) {
         self.deeds.entry(tenant.clone()).or_default().push(deed);
+    }
+
+    /// Wakes whoever listens for this agent, once the change is kept.
+    pub(crate) fn ring(&mut self, agent: impl Into<String>, bell: Bell) {
+        self.bells.push((agent.into(), bell));
+    }
+
+    /// Wakes whoever listens for one of the parties of a session.
+    pub(crate) fn ring_both(&mut self, parties: [String; 2], session: SessionId) {
+        self.bells.extend(parties.map(|agent| (agent, Bell::Session(session))));
     }
 
     async fn commit(mut self) -> Result<(), StoreError> {
@@ -160,11 +174,14 @@ impl Running {
     async fn one_transaction(&self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
         let mut tx = self.store.begin().await?;
         tx.in_order().await?;
-        let mut work = Work { tx, deeds: BTreeMap::new() };
+        let mut work = Work { tx, deeds: BTreeMap::new(), bells: Vec::new() };
         for job in jobs {
             job.apply(&mut work).await?;
         }
-        work.commit().await
+        let bells = std::mem::take(&mut work.bells);
+        work.commit().await?;
+        self.store.bells().ring(bells);
+        Ok(())
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{
     error::{StoreError, from_io},
     lock::{HostLock, private},
     migrate,
+    tickets::Bells,
     url::{Address, DatabaseUrl},
 };
 
@@ -75,6 +76,7 @@ struct Inner {
     live: broadcast::Sender<Arc<Event>>,
     publish: Mutex<()>,
     changes: Changes,
+    bells: Arc<Bells>,
     // Last, so that connections go before the lock does.
     _lock: Option<HostLock>,
 }
@@ -155,6 +157,7 @@ impl Store {
                 live,
                 publish: Mutex::new(()),
                 changes: Changes::default(),
+                bells: Arc::default(),
                 _lock: lock,
             }),
         }
@@ -191,6 +194,14 @@ impl Store {
 
     pub(crate) fn changes(&self) -> &Changes {
         &self.inner.changes
+    }
+
+    pub(crate) fn bells(&self) -> &Arc<Bells> {
+        &self.inner.bells
+    }
+
+    pub(crate) fn backend_is_shared(&self) -> bool {
+        self.inner.backend == Backend::Postgres
     }
 
     pub(crate) async fn begin(&self) -> Result<Tx<'_>, StoreError> {

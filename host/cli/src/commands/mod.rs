@@ -19,6 +19,7 @@ pub(crate) mod registry;
 pub(crate) mod role;
 pub(crate) mod serve;
 pub(crate) mod token;
+pub(crate) mod tickets;
 pub(crate) mod trust;
 pub(crate) mod up;
 pub(crate) mod user;

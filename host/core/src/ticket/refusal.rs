@@ -58,6 +58,9 @@ pub enum Refusal {
     /// As many sessions as may be.
     #[error("there are as many sessions as may be")]
     SessionLimit,
+    /// As many listeners as one agent may have.
+    #[error("this agent listens as often as it may")]
+    StreamLimit,
     /// Asked too often.
     #[error("asked too often")]
     TooOften {
@@ -89,6 +92,7 @@ impl Refusal {
             Self::InstanceLimit => "ticket-instance-limit",
             Self::TicketLimit => "ticket-limit",
             Self::SessionLimit => "ticket-session-limit",
+            Self::StreamLimit => "ticket-stream-limit",
             Self::TooOften { .. } => "ticket-too-often",
         }
     }

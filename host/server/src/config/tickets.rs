@@ -55,6 +55,9 @@ pub struct Tickets {
     /// Open sessions of one tenant.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub max_sessions: u32,
+    /// How often one agent may wait for its tickets at the same time, on streams and with `?wait=`.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub max_streams: u32,
 }
 
 impl Default for Tickets {
@@ -77,6 +80,7 @@ impl Default for Tickets {
             max_instances: most(limits.instances),
             max_tickets: most(limits.tickets),
             max_sessions: most(limits.sessions),
+            max_streams: 8,
         }
     }
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use jiff::Timestamp;
+use tokio::sync::watch::Receiver;
 use waystation_pki::{
     Authorities, Identities, LegacyAuthority, Naming, PeerAddress, PkiError, ProxyRules, Serial, TrustStore,
     TrustedProxies,
@@ -118,6 +119,11 @@ impl Pki {
     /// once, also for connections that are open.
     pub fn set_revoked(&self, serials: HashSet<Serial>) {
         self.revoked.set_stored(serials, self.identities.trust());
+    }
+
+    /// Changes when somebody may have been revoked.
+    pub(crate) fn revocations(&self) -> Receiver<u64> {
+        self.revoked.written()
     }
 
     pub(crate) fn revoked(&self) -> &RevokedSerials {

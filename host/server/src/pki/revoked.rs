@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use waystation_pki::{PkiError, Serial, TrustStore};
 
 use super::{unreadable, unusable};
@@ -17,6 +18,8 @@ const MAX_FILE: u64 = 16 << 20;
 pub(crate) struct RevokedSerials {
     file: Option<PathBuf>,
     sets: Mutex<Sets>,
+    /// Counts the times that the sets were written anew.
+    written: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -34,13 +37,19 @@ impl Sets {
 
 impl RevokedSerials {
     pub(super) fn new(file: Option<PathBuf>) -> Self {
-        Self { file, sets: Mutex::default() }
+        Self { file, sets: Mutex::default(), written: watch::Sender::default() }
     }
 
     pub(super) fn set_stored(&self, serials: HashSet<Serial>, trust: &TrustStore) {
         let mut sets = self.sets.lock();
         sets.stored = serials;
         sets.apply(trust);
+        self.written.send_modify(|times| *times += 1);
+    }
+
+    /// Tells when somebody may have been revoked since.
+    pub(super) fn written(&self) -> watch::Receiver<u64> {
+        self.written.subscribe()
     }
 
     /// Reads the file, where there is one, and says whether it changed. One that cannot be read takes nothing back.
@@ -61,6 +70,7 @@ impl RevokedSerials {
         sets.listed = serials(&text).map_err(|error| unusable(path, error))?;
         sets.text = text;
         sets.apply(trust);
+        self.written.send_modify(|times| *times += 1);
         Ok(true)
     }
 }
@@ -80,11 +90,14 @@ mod tests {
         let (revoked, trust) = (RevokedSerials::new(Some(file.path().to_owned())), TrustStore::default());
         let is_revoked = |serial: &str| trust.is_revoked(&serial.parse().unwrap());
         assert!(!revoked.look(&trust).unwrap());
+        let mut written = revoked.written();
         std::fs::write(file.path(), "# gone\n0B98 # mac\n\n  01\n").unwrap();
         assert!(revoked.look(&trust).unwrap() && !revoked.look(&trust).unwrap());
         assert!(is_revoked("b98") && is_revoked("1") && !is_revoked("2"));
+        assert!(written.has_changed().unwrap(), "whoever waits for it is told");
+        written.mark_unchanged();
         revoked.set_stored(HashSet::from(["02".parse().unwrap()]), &trust);
-        assert!(is_revoked("b98") && is_revoked("2"));
+        assert!(is_revoked("b98") && is_revoked("2") && written.has_changed().unwrap());
         // What cannot be read takes nothing back.
         std::fs::write(file.path(), "0B98\nnonsense\n").unwrap();
         assert_eq!(revoked.look(&trust).map_err(|e| e.code()), Err("certificate-serial"));

@@ -5,9 +5,11 @@ mod direct;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use waystation_core::name::TenantName;
 use waystation_core::ticket::{TicketKey, TicketLimits};
+use waystation_store::tickets::Looked;
 
 use crate::api::origin::Origin;
 use crate::config::Config;
@@ -20,10 +22,15 @@ pub(crate) use direct::Refused;
 /// Between two sweeps, and between two looks at revocations.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// Between two looks at what other hosts wrote; it varies by a quarter.
+const OTHERS: Duration = Duration::from_millis(800);
+
 /// See the module.
 pub(crate) struct Tickets {
     pub(crate) key: TicketKey,
     pub(crate) limits: Arc<TicketLimits>,
+    /// How often one agent may listen at the same time.
+    pub(crate) streams: usize,
     private_addresses: bool,
 }
 
@@ -34,7 +41,8 @@ impl Tickets {
         let key = key_file::open(KEY, config.tickets.key_file.as_deref(), &config.server.data_dir)?;
         let key = TicketKey::new(key);
         let limits = Arc::new(config.tickets.limits());
-        Ok(Self { key, limits, private_addresses: config.tickets.private_addresses })
+        let streams = config.tickets.max_streams as usize;
+        Ok(Self { key, limits, streams, private_addresses: config.tickets.private_addresses })
     }
 
     /// Whether a target may be sent to this host.
@@ -70,5 +78,21 @@ pub(crate) async fn watch_revocations(host: Host, stop: CancellationToken) {
         if let Err(e) = host.look_at_revocations().await {
             tracing::error!(code = e.code(), error = %e, "revocations were not read; those that are known hold");
         }
+    }
+}
+
+/// Finds what other hosts wrote for agents that listen here, until the host stops. Only where the database is shared.
+pub(crate) async fn watch_others(host: Host, stop: CancellationToken) {
+    let (mut looked, mut failing) = (Looked::default(), false);
+    if !host.store().is_shared() {
+        return;
+    }
+    let between = || OTHERS.mul_f64(0.75 + rand::random::<f64>() / 2.0);
+    while stop.run_until_cancelled(tokio::time::sleep(between())).await.is_some() {
+        let found = host.store().look_for_others(&mut looked, Timestamp::now()).await;
+        if let (Err(e), false) = (&found, failing) {
+            tracing::error!(code = e.code(), error = %e, "what other hosts wrote was not read; trying again");
+        }
+        failing = found.is_err();
     }
 }

@@ -8,10 +8,10 @@ use waystation_core::id::AgentId;
 use waystation_core::name::TenantName;
 use waystation_core::ticket::{Capability, EndReason, Refusal};
 
-use super::Outcome;
 use super::caller::Caller;
 use super::ending::{Ending, Which};
 use super::facts::{enrolled, known, named};
+use super::{Bell, Outcome};
 use crate::changes::{Change, Work};
 use crate::error::StoreError;
 use crate::row::{micros, parsed, random, time};
@@ -259,6 +259,7 @@ impl Revoke {
                 let ending = Ending { tenant, now, reason, by: &caller.actor };
                 sessions += ending.all(work, which, (&id, "")).await?;
             }
+            work.ring(id, Bell::Agent);
             agents.push(named(&label)?);
         }
         agents.sort_by_key(|one| (one != name, one.clone()));

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use waystation_core::ticket::EndReason;
 
+use super::Bell;
 use super::tally::Tally;
 use crate::changes::Work;
 use crate::error::StoreError;
-use crate::row::micros;
+use crate::row::{micros, parsed};
 
 /// Which tickets, sessions or instances. The text is part of a statement, so each is written here; what varies is bound
 /// as `$3` and `$4`.
@@ -47,6 +48,9 @@ impl Which {
     }
 }
 
+/// Source, target and id of what ended; only the target of a ticket.
+type Gone = (String, String, Option<String>);
+
 /// Ends what is pending or open, and counts it off. How many sessions ended.
 pub(super) struct Ending<'a> {
     pub(super) tenant: &'a str,
@@ -65,10 +69,11 @@ impl Ending<'_> {
         let condition = which.condition();
         let text = format!(
             "UPDATE tickets SET state = 'revoked', at = $2
-             WHERE tenant = $1 AND state = 'pending' AND {condition}"
+             WHERE tenant = $1 AND state = 'pending' AND {condition} RETURNING target, target, session_id"
         );
         let tickets = self.run(work, text, which, (one, two), &[]).await?;
-        Tally::Tickets.give(work, self.tenant, tickets).await?;
+        Tally::Tickets.give(work, self.tenant, tickets.len() as u64).await?;
+        tickets.into_iter().for_each(|(target, ..)| work.ring(target, Bell::Inbox));
         self.sessions(work, which, (one, two)).await
     }
 
@@ -82,11 +87,16 @@ impl Ending<'_> {
         let (reason, by) = if which.two() { ("$5", "$6") } else { ("$4", "$5") };
         let text = format!(
             "UPDATE sessions SET state = 'ended', at = $2, reason = {reason}, ended_by = {by}
-             WHERE tenant = $1 AND state <> 'ended' AND {condition}"
+             WHERE tenant = $1 AND state <> 'ended' AND {condition} RETURNING source, target, id"
         );
         let sessions = self.run(work, text, which, (one, two), &[self.reason.as_str(), self.by]).await?;
-        Tally::Sessions.give(work, self.tenant, sessions).await?;
-        Ok(sessions)
+        let count = sessions.len() as u64;
+        Tally::Sessions.give(work, self.tenant, count).await?;
+        for (source, target, id) in sessions {
+            let id = parsed(&id.unwrap_or_default())?;
+            work.ring_both([source, target], id);
+        }
+        Ok(count)
     }
 
     async fn run(
@@ -96,14 +106,15 @@ impl Ending<'_> {
         which: Which,
         (one, two): (&str, &str),
         more: &[&str],
-    ) -> Result<u64, StoreError> {
-        let mut query = sqlx::query(AssertSqlSafe(text)).bind(self.tenant).bind(micros(self.now)).bind(one);
+    ) -> Result<Vec<Gone>, StoreError> {
+        let mut query =
+            sqlx::query_as(AssertSqlSafe(text)).bind(self.tenant).bind(micros(self.now)).bind(one);
         if which.two() {
             query = query.bind(two);
         }
         for value in more {
             query = query.bind(*value);
         }
-        Ok(query.execute(work.db()).await?.rows_affected())
+        Ok(query.fetch_all(work.db()).await?)
     }
 }

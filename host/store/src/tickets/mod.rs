@@ -5,10 +5,12 @@
 
 mod agents;
 mod assignments;
+mod bells;
 mod caller;
 mod ending;
 mod facts;
 mod instances;
+mod party;
 mod rate;
 mod redeem;
 mod request;
@@ -19,7 +21,10 @@ mod tally;
 
 pub use agents::{Agent, IssuedCertificate, Revoked};
 pub use assignments::{Assignment, AssignmentFilter};
+pub(crate) use bells::{Bell, Bells};
+pub use bells::{Listener, Looked, News};
 pub use caller::Caller;
+pub use party::{Role, Standing};
 pub use redeem::Redeemed;
 pub use request::{IssuedTicket, Pending, TicketRow, TicketState};
 pub use scopes::RegisteredScope;

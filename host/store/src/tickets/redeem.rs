@@ -3,10 +3,10 @@
 use waystation_core::agent::AgentName;
 use waystation_core::ticket::{Capability, InstanceId, Refusal, TicketDigest, TicketId, Transport};
 
-use super::Outcome;
 use super::caller::Caller;
 use super::facts::named;
 use super::tally::Tally;
+use super::{Bell, Outcome};
 use crate::changes::{Change, Work};
 use crate::error::StoreError;
 use crate::row::{from_json, micros, parsed};
@@ -37,11 +37,11 @@ impl Change for Redeem {
     async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
         let Self { caller, target, digest } = self;
         // One statement decides: of all who try, it changes the row for one.
-        let found: Option<(String, String, String, String)> = sqlx::query_as(
+        let found: Option<(String, String, String, String, String)> = sqlx::query_as(
             "UPDATE tickets SET state = 'redeemed', at = $4
              WHERE digest = $1 AND tenant = $2 AND state = 'pending' AND expires_at >= $4 AND target =
                (SELECT a.id FROM agents a WHERE a.tenant = $2 AND a.label = $3 AND a.revoked_at IS NULL)
-             RETURNING scope, instance_id, (SELECT s.label FROM agents s WHERE s.id = tickets.source), transport",
+             RETURNING scope, instance_id, (SELECT s.label FROM agents s WHERE s.id = tickets.source), transport, target",
         )
         .bind(digest.as_bytes().as_slice())
         .bind(caller.tenant.as_str())
@@ -51,7 +51,8 @@ impl Change for Redeem {
         .await?;
         let done = match found {
             None => Err(Refusal::NoTicket),
-            Some((scope, instance, source, transport)) => {
+            Some((scope, instance, source, transport, target)) => {
+                work.ring(target, Bell::Inbox);
                 Tally::Tickets.give(work, caller.tenant.as_str(), 1).await?;
                 Ok(Redeemed {
                     scope: parsed(&scope)?,

@@ -11,11 +11,11 @@ use waystation_core::ticket::{
 };
 use waystation_core::time::later;
 
-use super::Outcome;
 use super::caller::Caller;
 use super::facts::{capable, named};
 use super::rate::Rate;
 use super::tally::Tally;
+use super::{Bell, Outcome};
 use crate::changes::{Change, Work};
 use crate::error::StoreError;
 use crate::row::{from_json, micros, parsed, time};
@@ -181,12 +181,13 @@ impl Request {
         .bind(scope.as_str())
         .bind(instance.to_string())
         .bind(parties.source)
-        .bind(parties.target)
+        .bind(parties.target.as_str())
         .bind(parties.transport)
         .bind(micros(now))
         .bind(micros(expires_at))
         .execute(work.db())
         .await?;
+        work.ring(parties.target, Bell::Inbox);
         Ok(Ok(IssuedTicket { id: self.id, expires_at }))
     }
 }
@@ -248,13 +249,14 @@ impl Revoke {
     async fn revoke(&self, work: &mut Work<'_>) -> Result<Outcome<()>, StoreError> {
         let Self { caller, digest } = self;
         let (tenant, now) = (caller.tenant.as_str(), caller.now);
-        let found: Option<(String, Option<String>)> =
-            sqlx::query_as("SELECT state, session_id FROM tickets WHERE digest = $1 AND tenant = $2")
+        let found: Option<(String, Option<String>, String)> =
+            sqlx::query_as("SELECT state, session_id, target FROM tickets WHERE digest = $1 AND tenant = $2")
                 .bind(digest.as_bytes().as_slice())
                 .bind(tenant)
                 .fetch_optional(work.db())
                 .await?;
-        let Some((state, session)) = found else { return Ok(Err(Refusal::NoTicket)) };
+        let Some((state, session, target)) = found else { return Ok(Err(Refusal::NoTicket)) };
+        work.ring(target, Bell::Inbox);
         // One that was redeemed and opened nothing yet must not do so any more.
         sqlx::query(
             "UPDATE tickets SET state = 'revoked', at = $2 WHERE digest = $1 AND state IN ('pending', 'redeemed')",

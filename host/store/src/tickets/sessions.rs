@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use sqlx::AnyConnection;
 use waystation_core::agent::AgentName;
 use waystation_core::name::TenantName;
 use waystation_core::ticket::{
@@ -64,7 +65,7 @@ impl Open {
             return Ok(Err(Refusal::SessionExists));
         }
         let late = now > later(time(redeemed_at)?, limits.open_within);
-        let facts = facts(work, (&source_id, &target_id), &scope, &instance).await?;
+        let facts = facts(work.db(), (&source_id, &target_id), &scope, &instance).await?;
         if state != "redeemed" || late || facts.broken().is_some() {
             return Ok(Err(Refusal::NoTicket));
         }
@@ -86,11 +87,12 @@ impl Open {
         .bind(ticket.as_bytes().as_slice())
         .bind(scope.as_str())
         .bind(instance.as_str())
-        .bind(source_id)
-        .bind(target_id)
+        .bind(source_id.as_str())
+        .bind(target_id.as_str())
         .bind(micros(now))
         .execute(work.db())
         .await?;
+        work.ring_both([source_id, target_id], *id);
         Ok(Ok(Session {
             id: *id,
             ticket: *ticket,
@@ -109,8 +111,8 @@ impl Open {
 type Opening = (String, Option<String>, i64, String, String, String, String, String);
 
 /// What a session of these stands on, as it is now.
-async fn facts(
-    work: &mut Work<'_>,
+pub(super) async fn facts(
+    db: &mut AnyConnection,
     (source, target): (&str, &str),
     scope: &str,
     instance: &str,
@@ -133,7 +135,7 @@ async fn facts(
     .bind(target)
     .bind(scope)
     .bind(instance)
-    .fetch_one(work.db())
+    .fetch_one(db)
     .await?;
     Ok(Facts {
         source: source.is_none(),
@@ -187,7 +189,7 @@ impl Change for Said {
             return Ok(Err(Refusal::NoSession));
         };
         let status = status(&was, at, reason.as_deref())?;
-        let facts = facts(work, (&source, &target), &scope, &instance).await?;
+        let facts = facts(work.db(), (&source, &target), &scope, &instance).await?;
         if let Some(reason) = standing(status, time(last_activity)?, &facts, now, limits) {
             if !matches!(status, SessionStatus::Ended { .. }) {
                 end(work, caller, &id.to_string(), reason, "host").await?;
@@ -205,6 +207,9 @@ impl Change for Said {
             .bind(state)
             .execute(work.db())
             .await?;
+        if state != was {
+            work.ring_both([source, target], *id);
+        }
         Ok(Ok(Ok(())))
     }
 }
@@ -217,9 +222,9 @@ pub(super) async fn end(
     reason: EndReason,
     by: &str,
 ) -> Result<(), StoreError> {
-    let ended: Option<String> = sqlx::query_scalar(
+    let ended: Option<(String, String, String)> = sqlx::query_as(
         "UPDATE sessions SET state = 'ended', at = $2, reason = $3, ended_by = $4
-         WHERE id = $1 AND state <> 'ended' RETURNING tenant",
+         WHERE id = $1 AND state <> 'ended' RETURNING tenant, source, target",
     )
     .bind(id)
     .bind(micros(caller.now))
@@ -227,7 +232,8 @@ pub(super) async fn end(
     .bind(clean(by))
     .fetch_optional(work.db())
     .await?;
-    if let Some(tenant) = ended {
+    if let Some((tenant, source, target)) = ended {
+        work.ring_both([source, target], parsed(id)?);
         Tally::Sessions.give(work, &tenant, 1).await?;
         caller.record(work, "session.end", format!("{id} {}", reason.as_str()), &Ok(()));
     }
@@ -280,10 +286,10 @@ fn status(state: &str, at: i64, reason: Option<&str>) -> Result<SessionStatus, S
     }
 }
 
-type SessionColumns =
+pub(super) type SessionColumns =
     (String, Vec<u8>, String, String, String, String, i64, i64, String, i64, Option<String>);
 
-fn session(columns: SessionColumns) -> Result<Session, StoreError> {
+pub(super) fn session(columns: SessionColumns) -> Result<Session, StoreError> {
     let (id, ticket, scope, instance, source, target, created_at, last_activity, state, at, reason) = columns;
     Ok(Session {
         id: parsed(&id)?,

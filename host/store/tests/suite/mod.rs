@@ -109,6 +109,7 @@ macro_rules! tests {
             ticket_model: [whatever_happens_each_answer_is_that_of_the_model],
             tickets: [
                 a_ticket_admits_once, a_ticket_lives_for_its_time, no_ticket_is_in_the_database,
+                listeners_are_told_of_what_is_kept,
                 of_a_hundred_who_redeem_a_ticket_one_gets_it, each_request_is_refused_for_its_reason,
                 what_a_session_stands_on_ends_it_at_once, a_revoked_ticket_opens_nothing_and_ends_what_it_opened,
                 an_agent_that_is_enrolled_again_goes_on, limits_of_tickets_hold_at_their_edge, time_ends_what_is_silent,

@@ -578,3 +578,70 @@ pub(crate) async fn lists_come_in_pages(db: Db) {
     let of = AssignmentFilter { agent: Some(name("target")), instance: Some(pair.instance) };
     assert_eq!(store.assignments(&tenant("default"), &of, None, 9).await.unwrap(), second);
 }
+
+/// Whoever listens is woken by what is kept, and by nothing that is refused.
+pub(crate) async fn listeners_are_told_of_what_is_kept(db: Db) {
+    use futures::FutureExt as _;
+    use waystation_store::tickets::{Looked, News};
+
+    let pair = Pair::new(db.open().await).await;
+    let store = &pair.store;
+    let listen = async |label: &str| store.listen(&tenant("default"), &name(label), 2).await.unwrap();
+    let (source, target) = (listen("source").await.unwrap(), listen("target").await.unwrap());
+    let second = listen("target").await.unwrap();
+    assert_eq!(listen("target").await.err(), Some(Refusal::StreamLimit));
+    assert_eq!(listen("nobody").await.err(), Some(Refusal::NoAgent));
+    drop(second);
+
+    let inbox = Some(News { inbox: true, ..News::default() });
+    let id = pair.ask(0).await.unwrap();
+    assert_eq!(target.news().now_or_never(), inbox);
+    assert_eq!(source.news().now_or_never(), None);
+    assert_eq!(pair.ask_for("source", "other", 0).await.err(), Some(Refusal::NotAssigned));
+    assert_eq!(target.news().now_or_never(), None);
+    let caller = by("default", "agent:target", 1);
+    store.redeem_ticket(caller.clone(), name("target"), &id).await.unwrap().unwrap();
+    assert_eq!(target.news().now_or_never(), inbox);
+    let session = store.open_session(caller.clone(), name("target"), &id, limits()).await.unwrap().unwrap();
+    let told = Some(News { sessions: BTreeSet::from([session.id]), ..News::default() });
+    assert_eq!((source.news().now_or_never(), target.news().now_or_never()), (told.clone(), told.clone()));
+    // A heartbeat is no news.
+    store
+        .session_heartbeat(caller.clone(), name("target"), session.id, limits())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert_eq!(source.news().now_or_never(), None);
+    let grace = store.mark_session(caller.clone(), name("target"), session.id, Mark::Grace, limits()).await;
+    grace.unwrap().unwrap();
+    assert_eq!(source.news().now_or_never(), told);
+    let heard = store.heard_session(&source, session.id).await.unwrap().unwrap();
+    assert_eq!(heard.status, SessionStatus::Grace);
+    let standing = async || {
+        let at = at(2);
+        store
+            .session_standing(&tenant("default"), &name("source"), session.id, at, &limits())
+            .await
+            .unwrap()
+            .unwrap()
+    };
+    assert_eq!(standing().await.over, None);
+    store.unassign(caller.clone(), name("target"), cap(SHELL), pair.instance).await.unwrap().unwrap();
+    assert_eq!(source.news().now_or_never(), told);
+    assert_eq!(standing().await.over, Some(EndReason::AssignmentRemoved));
+
+    assert!(store.is_enrolled(&target).await.unwrap());
+    store.revoke_agent(host(3), name("target")).await.unwrap().unwrap();
+    assert_eq!(target.news().now_or_never(), Some(News::everywhere()));
+    assert!(!store.is_enrolled(&target).await.unwrap());
+    assert_eq!(listen("target").await.err(), Some(Refusal::NoAgent));
+
+    // Where other processes write, they are looked for: what is new rings once.
+    let mut looked = Looked::default();
+    for round in 0..2 {
+        store.look_for_others(&mut looked, at(3)).await.unwrap();
+        let shared = store.is_shared() && round == 0;
+        assert_eq!(source.news().now_or_never(), told.clone().filter(|_| shared), "{round}");
+    }
+}

@@ -10,14 +10,16 @@ mod body;
 mod caller;
 mod form;
 mod instances;
+mod own;
 mod page;
 mod requests;
 mod scopes;
 mod sessions;
+mod stream;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{any, delete, get, patch, post, put};
+use axum::routing::{any, delete, get, post, put};
 
 use crate::host::Host;
 use answer::Answer;
@@ -34,9 +36,11 @@ pub(super) fn router(host: Host) -> Router<Host> {
         .route("/assignments/{agent}/{instance}", delete(assignments::remove))
         .route("/", get(requests::list).post(requests::request))
         .route("/inbox", get(requests::inbox))
+        .route("/inbox/stream", get(stream::follow))
         .route("/validate", post(requests::validate))
         .route("/sessions", get(sessions::list).post(sessions::open))
-        .route("/sessions/{id}", patch(sessions::mark).delete(sessions::end))
+        .route("/sessions/own", get(own::list))
+        .route("/sessions/{id}", get(own::show).patch(sessions::mark).delete(sessions::end))
         .route("/sessions/{id}/heartbeat", post(sessions::heartbeat))
         .route("/{id}", delete(requests::revoke))
         .fallback(|| async { Answer::not_found() })

@@ -10,6 +10,9 @@ use super::form::Issues;
 /// The most entries of one page, and as many as there are without a limit.
 const MOST: u32 = 1_000;
 
+/// The most seconds that somebody can wait for an answer.
+const LONGEST_WAIT: u64 = 30;
+
 /// Which page, and of what.
 #[derive(Debug, Default)]
 pub(super) struct Page {
@@ -17,6 +20,9 @@ pub(super) struct Page {
     pub(super) after: Option<String>,
     pub(super) agent: Option<String>,
     pub(super) instance: Option<String>,
+    pub(super) role: Option<String>,
+    /// Seconds to wait for something to be there.
+    pub(super) wait: Option<u64>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Page {
@@ -39,6 +45,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
                 "after" => page.after = Some(value),
                 "agentLabel" => page.agent = Some(value),
                 "instanceScope" => page.instance = Some(value),
+                "role" => page.role = Some(value),
+                "wait" => {
+                    let wait = value.parse().ok().filter(|wait| *wait <= LONGEST_WAIT);
+                    page.wait = Some(wait.ok_or_else(|| Issues::one("wait", "Expected 0 to 30"))?);
+                }
                 // What is not known is left out, as in bodies.
                 _ => {}
             }

@@ -1,12 +1,15 @@
 //! `/api/tickets`: tickets themselves.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use waystation_core::ticket::{Capability, InstanceId, Refusal, TicketDigest, TicketId};
-use waystation_store::tickets::{TicketRow, TicketState};
+use waystation_store::tickets::{Pending, TicketRow, TicketState};
 
 use super::answer::Answer;
 use super::body::Body;
@@ -14,10 +17,11 @@ use super::caller::{Asker, of_agent};
 use super::form::{Form, Issues};
 use super::page::{Page, cursor, place, time};
 use super::scopes::next;
+use super::stream::{Certificate, Ear, End};
 use crate::host::Host;
 
 /// Tickets in one inbox answer.
-const INBOX: u32 = 1_000;
+pub(super) const INBOX: u32 = 1_000;
 
 struct Request {
     scope: Capability,
@@ -70,10 +74,41 @@ pub(super) async fn request(
     Ok((StatusCode::CREATED, Json(json!({ "ok": true, "ticket": ticket }))))
 }
 
-/// What the agent that asks can redeem.
-pub(super) async fn inbox(State(host): State<Host>, asker: Asker) -> Result<Json<Value>, Answer> {
+/// What the agent that asks can redeem. With `?wait=` the answer comes when there is something, at the latest after so
+/// many seconds.
+pub(super) async fn inbox(
+    State(host): State<Host>,
+    asker: Asker,
+    certificate: Certificate,
+    page: Page,
+) -> Result<Json<Value>, Answer> {
     let (target, key) = (asker.agent()?, &host.tickets().key);
-    let found = host.store().inbox(asker.tenant(), &target, key, Timestamp::now(), INBOX).await?;
+    let pending = || host.store().inbox(asker.tenant(), &target, key, Timestamp::now(), INBOX);
+    let Some(wait) = page.wait.filter(|wait| *wait > 0) else {
+        return Ok(Json(inbox_view(&pending().await?)));
+    };
+    let deadline = Instant::now() + Duration::from_secs(wait);
+    let mut ear = Ear::open(&host, &asker, certificate).await?;
+    loop {
+        let found = pending().await?;
+        if !found.is_empty() {
+            return Ok(Json(inbox_view(&found)));
+        }
+        match tokio::time::timeout_at(deadline, ear.hear()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) | Err(_) => return Ok(Json(inbox_view(&[]))),
+        }
+        let revoked = Answer::new(StatusCode::FORBIDDEN, "Certificate has been revoked");
+        match ear.admitted() {
+            Ok(()) if ear.enrolled().await? => {}
+            Err(End::Stopping) => return Ok(Json(inbox_view(&[]))),
+            Ok(()) | Err(_) => return Err(revoked),
+        }
+    }
+}
+
+/// The inbox as clients read it.
+pub(super) fn inbox_view(found: &[Pending]) -> Value {
     let tickets: Vec<_> = found
         .iter()
         .map(|one| {
@@ -83,7 +118,7 @@ pub(super) async fn inbox(State(host): State<Host>, asker: Asker) -> Result<Json
             })
         })
         .collect();
-    Ok(Json(json!({ "tickets": tickets })))
+    json!({ "tickets": tickets })
 }
 
 /// The id of a ticket in a body.

@@ -19,12 +19,12 @@ use crate::host::Host;
 /// What the reference API says beside each session, and nobody enforces.
 const GRACE: u32 = 60;
 
-fn missing() -> Answer {
+pub(super) fn missing() -> Answer {
     Answer::new(StatusCode::NOT_FOUND, "Session not found")
 }
 
 /// An id in a path: what is well written and nobody's is not found.
-fn named(text: &str) -> Result<SessionId, Answer> {
+pub(super) fn named(text: &str) -> Result<SessionId, Answer> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
     if text.is_empty() || text.len() > 128 || !text.bytes().all(plain) {
         return Err(Issues::one("sessionId", "Invalid id"));
@@ -129,7 +129,7 @@ pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> 
     Ok(Json(json!({ "sessions": sessions, "next": next })))
 }
 
-fn view(session: &Session, ticket: &str) -> Value {
+pub(super) fn view(session: &Session, ticket: &str) -> Value {
     let mut view = json!({
         "sessionId": session.id.to_string(), "ticketId": ticket, "scope": session.scope.as_str(),
         "instanceId": session.instance.to_string(), "source": session.source.label(),
