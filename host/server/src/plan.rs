@@ -10,6 +10,7 @@ use serde::Serialize;
 use waystation_egress::{Roots, Shared};
 use waystation_runtime::breaker::BreakerConfig;
 use waystation_runtime::kv::NoStore;
+use waystation_runtime::registry::NoRegistry;
 use waystation_runtime::{Bundle, GrantRow, LoadError, Runtime, RuntimeError, Schemas, Services, World as _};
 use waystation_schema::key;
 use waystation_worlds::{Notifier, UpdateSource};
@@ -175,7 +176,7 @@ pub async fn described(config: &Config, environment: &Environment) -> Result<Pla
 
 /// One that gives plugins nothing.
 fn runtime(config: &Config) -> Result<Runtime, RuntimeError> {
-    let services = Services { kv: Arc::new(NoStore), egress: Arc::new(Shared::new(Roots::none())) };
+    let services = Services { kv: Arc::new(NoStore), registry: Arc::new(NoRegistry), egress: Arc::new(Shared::new(Roots::none())) };
     let cache = config.server.data_dir.join("artifacts");
     let engine = crate::host::engine(config);
     Runtime::new(&engine, &cache, services, BreakerConfig::default(), Arc::new(|_, _| {}))
