@@ -70,7 +70,11 @@ pub(crate) struct Ours {
 impl Ours {
     pub(crate) async fn new(component: &[u8]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let services = Services { kv: Arc::new(NoStore), registry: Arc::new(NoRegistry), egress: Arc::new(Shared::new(Roots::none())) };
+        let services = Services {
+            kv: Arc::new(NoStore),
+            registry: Arc::new(NoRegistry),
+            egress: Arc::new(Shared::new(Roots::none())),
+        };
         let runtime = Runtime::new(
             &EngineConfig::default(),
             folder.path(),

@@ -5,6 +5,7 @@
 //! it. Whoever waits for an answer may go away; the change is made or not made all the same.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::OnceLock;
 
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -15,6 +16,7 @@ use waystation_core::name::TenantName;
 
 use crate::error::StoreError;
 use crate::store::{Store, Tx};
+use crate::tickets::SessionChange;
 
 /// How many changes are kept together at most, so that the first does not wait for ever.
 const TOGETHER: usize = 256;
@@ -33,6 +35,8 @@ pub(crate) struct Work<'a> {
     tx: Tx<'a>,
     /// What is to be recorded, by tenant.
     deeds: BTreeMap<TenantName, Vec<Deed>>,
+    /// What became of sessions; none where nobody wants to know.
+    sessions: Option<Vec<SessionChange>>,
 }
 
 impl Work<'_> {
@@ -46,18 +50,41 @@ impl Work<'_> {
         self.deeds.entry(tenant.clone()).or_default().push(deed);
     }
 
-    async fn commit(mut self) -> Result<(), StoreError> {
+    /// Whether somebody wants to know what becomes of sessions.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.sessions.is_some()
+    }
+
+    /// Tells what became of a session, once it is kept.
+    pub(crate) fn note(&mut self, change: SessionChange) {
+        self.sessions.iter_mut().for_each(|sessions| sessions.push(change.clone()));
+    }
+
+    async fn commit(mut self) -> Result<Vec<SessionChange>, StoreError> {
+        let sessions = self.sessions.take().unwrap_or_default();
         for (tenant, deeds) in std::mem::take(&mut self.deeds) {
             self.tx.append(&tenant, &deeds).await?;
         }
-        self.tx.commit().await
+        self.tx.commit().await?;
+        Ok(sessions)
     }
 }
+
+/// Told what became of sessions. It must not block.
+type Watcher = Box<dyn Fn(Vec<SessionChange>) + Send + Sync>;
 
 /// Changes that wait.
 #[derive(Default)]
 pub(crate) struct Changes {
     state: Mutex<State>,
+    watcher: OnceLock<Watcher>,
+}
+
+impl Changes {
+    /// The first one is told.
+    pub(crate) fn watch(&self, watcher: Watcher) {
+        let _ = self.watcher.set(watcher);
+    }
 }
 
 #[derive(Default)]
@@ -160,11 +187,17 @@ impl Running {
     async fn one_transaction(&self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
         let mut tx = self.store.begin().await?;
         tx.in_order().await?;
-        let mut work = Work { tx, deeds: BTreeMap::new() };
+        let watcher = self.store.changes().watcher.get();
+        let mut work = Work { tx, deeds: BTreeMap::new(), sessions: watcher.map(|_| Vec::new()) };
         for job in jobs {
             job.apply(&mut work).await?;
         }
-        work.commit().await
+        let sessions = work.commit().await?;
+        match watcher {
+            Some(watcher) if !sessions.is_empty() => watcher(sessions),
+            _ => {}
+        }
+        Ok(())
     }
 }
 

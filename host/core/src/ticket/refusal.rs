@@ -58,6 +58,12 @@ pub enum Refusal {
     /// As many sessions as may be.
     #[error("there are as many sessions as may be")]
     SessionLimit,
+    /// A hook refused it.
+    #[error("a hook refused it")]
+    Denied,
+    /// A hook that had to be asked failed.
+    #[error("a hook that had to be asked failed")]
+    HookFailed,
     /// Asked too often.
     #[error("asked too often")]
     TooOften {
@@ -89,6 +95,8 @@ impl Refusal {
             Self::InstanceLimit => "ticket-instance-limit",
             Self::TicketLimit => "ticket-limit",
             Self::SessionLimit => "ticket-session-limit",
+            Self::Denied => "ticket-policy-denied",
+            Self::HookFailed => "hook-failed",
             Self::TooOften { .. } => "ticket-too-often",
         }
     }

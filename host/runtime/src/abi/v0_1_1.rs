@@ -7,7 +7,6 @@ use crate::interfaces::registry;
 use crate::registry::Filter;
 use crate::state::State;
 
-#[expect(missing_docs, reason = "generated from the WIT, which documents it")]
 mod bindings {
     wasmtime::component::bindgen!({
         inline: "
@@ -43,8 +42,11 @@ fn filter(filter: wit::tickets::Filter) -> Filter {
 impl wit::tickets::Host for State {
     async fn count(&mut self, asked: wit::tickets::Filter) -> Answer<wit::tickets::Counts> {
         let found = registry::count(self, &filter(asked)).await;
-        let counts =
-            |c: crate::registry::Counts| wit::tickets::Counts { sessions: c.sessions, tickets: c.tickets, extra: vec![] };
+        let counts = |c: crate::registry::Counts| wit::tickets::Counts {
+            sessions: c.sessions,
+            tickets: c.tickets,
+            extra: vec![],
+        };
         Ok(found.map(counts).map_err(Into::into))
     }
 

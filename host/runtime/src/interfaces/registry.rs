@@ -17,8 +17,9 @@ struct Open {
 fn open(state: &mut State, word: &str, granted: bool) -> Result<Open, HostError> {
     if !granted {
         let name = &state.context().name;
-        let message =
-            format!("`{word}` is not granted; add to waystation.toml:\n[plugins.{name}.grants]\n{word} = true");
+        let message = format!(
+            "`{word}` is not granted; add to waystation.toml:\n[plugins.{name}.grants]\n{word} = true"
+        );
         state.denied(message.clone());
         return Err(HostError::denied(message));
     }

@@ -1,13 +1,16 @@
 //! What ends when something that it stands on ends.
 
 use jiff::Timestamp;
-use sqlx::AssertSqlSafe;
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, Row as _};
 use waystation_core::ticket::EndReason;
 
+use super::hooks::note;
 use super::tally::Tally;
 use crate::changes::Work;
 use crate::error::StoreError;
-use crate::row::micros;
+use crate::row::{count, micros};
 
 /// Which tickets, sessions or instances. The text is part of a statement, so each is written here; what varies is bound
 /// as `$3` and `$4`.
@@ -84,7 +87,18 @@ impl Ending<'_> {
             "UPDATE sessions SET state = 'ended', at = $2, reason = {reason}, ended_by = {by}
              WHERE tenant = $1 AND state <> 'ended' AND {condition}"
         );
-        let sessions = self.run(work, text, which, (one, two), &[self.reason.as_str(), self.by]).await?;
+        let more = [self.reason.as_str(), self.by];
+        let sessions = if work.is_watched() {
+            let ended = self.query(format!("{text} RETURNING id"), which, (one, two), &more);
+            let ended = ended.fetch_all(work.db()).await?;
+            for row in &ended {
+                let id: String = row.try_get(0)?;
+                note(work, &id, "ended", Some(self.reason), self.now).await?;
+            }
+            count(ended.len()).unsigned_abs()
+        } else {
+            self.run(work, text, which, (one, two), &more).await?
+        };
         Tally::Sessions.give(work, self.tenant, sessions).await?;
         Ok(sessions)
     }
@@ -97,6 +111,17 @@ impl Ending<'_> {
         (one, two): (&str, &str),
         more: &[&str],
     ) -> Result<u64, StoreError> {
+        let query = self.query(text, which, (one, two), more);
+        Ok(query.execute(work.db()).await?.rows_affected())
+    }
+
+    fn query<'q>(
+        &'q self,
+        text: String,
+        which: Which,
+        (one, two): (&'q str, &'q str),
+        more: &[&'q str],
+    ) -> Query<'q, Any, AnyArguments> {
         let mut query = sqlx::query(AssertSqlSafe(text)).bind(self.tenant).bind(micros(self.now)).bind(one);
         if which.two() {
             query = query.bind(two);
@@ -104,6 +129,6 @@ impl Ending<'_> {
         for value in more {
             query = query.bind(*value);
         }
-        Ok(query.execute(work.db()).await?.rows_affected())
+        query
     }
 }

@@ -14,6 +14,7 @@ use waystation_core::time::later;
 use super::Outcome;
 use super::caller::Caller;
 use super::facts::{capable, named};
+use super::hooks::note;
 use super::request::digest;
 use super::tally::Tally;
 use crate::changes::{Change, Work};
@@ -50,7 +51,7 @@ impl Open {
         let found: Option<Opening> = sqlx::query_as(
             "SELECT t.state, t.session_id, t.at, t.scope, t.instance_id, t.source, t.target, s.label
              FROM tickets t JOIN agents s ON s.id = t.source JOIN agents a ON a.id = t.target
-             WHERE t.digest = $1 AND t.tenant = $2 AND a.label = $3",
+             WHERE t.digest = $1 AND t.tenant = $2 AND a.label = $3 AND t.held = 0",
         )
         .bind(ticket.as_bytes().as_slice())
         .bind(tenant)
@@ -91,6 +92,7 @@ impl Open {
         .bind(micros(now))
         .execute(work.db())
         .await?;
+        note(work, &id.to_string(), "opened", None, now).await?;
         Ok(Ok(Session {
             id: *id,
             ticket: *ticket,
@@ -205,6 +207,11 @@ impl Change for Said {
             .bind(state)
             .execute(work.db())
             .await?;
+        match state {
+            same if same == was => {}
+            "grace" => note(work, &id.to_string(), "grace", None, now).await?,
+            _ => note(work, &id.to_string(), "active", None, now).await?,
+        }
         Ok(Ok(Ok(())))
     }
 }
@@ -229,6 +236,7 @@ pub(super) async fn end(
     .await?;
     if let Some(tenant) = ended {
         Tally::Sessions.give(work, &tenant, 1).await?;
+        note(work, id, "ended", Some(reason), caller.now).await?;
         caller.record(work, "session.end", format!("{id} {}", reason.as_str()), &Ok(()));
     }
     Ok(())

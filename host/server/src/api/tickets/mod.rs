@@ -11,6 +11,7 @@ mod caller;
 mod form;
 mod instances;
 mod page;
+mod policy;
 mod requests;
 mod scopes;
 mod sessions;

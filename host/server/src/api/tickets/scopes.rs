@@ -12,7 +12,7 @@ use super::body::Body;
 use super::caller::Asker;
 use super::form::{Form, Issues};
 use super::page::{Page, time};
-use super::{assignments, instances};
+use super::{assignments, instances, policy};
 use crate::host::Host;
 
 pub(super) const STRATEGIES: &str = "tunnel, relay, direct";
@@ -69,6 +69,7 @@ pub(super) async fn register(
     asker.operator()?;
     let spec = spec(body.as_ref())?;
     let told = told(&spec);
+    policy::scope(&host, &asker, "register", &spec.name, Some(&spec)).await?;
     host.store().register_scope(asker.caller(), spec.clone()).await?.map_err(|e| refused(&e, &spec.name))?;
     Ok((StatusCode::CREATED, told))
 }
@@ -87,6 +88,7 @@ pub(super) async fn update(
         return Err(Issues::one("name", "A scope keeps its name; register another one"));
     }
     let told = told(&spec);
+    policy::scope(&host, &asker, "update", &name, Some(&spec)).await?;
     host.store().update_scope(asker.caller(), spec).await?.map_err(|e| refused(&e, &name))?;
     Ok(told)
 }
@@ -105,6 +107,7 @@ pub(super) async fn remove(
 ) -> Result<Json<Value>, Answer> {
     asker.operator()?;
     let name = named(&name)?;
+    policy::scope(&host, &asker, "remove", &name, None).await?;
     host.store().remove_scope(asker.caller(), name.clone()).await?.map_err(|e| refused(&e, &name))?;
     Ok(Json(json!({ "ok": true, "name": name.as_str() })))
 }
