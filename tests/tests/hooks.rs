@@ -38,7 +38,7 @@ fn probe(name: &str, points: &[&str], more: &str, answers: &[(&str, &str)]) -> R
 /// A host with a scope, two agents, and an instance to which the target is assigned.
 struct Site {
     folder: Folder,
-    host: TlsHost,
+    _host: TlsHost,
     operator: Party,
     source: Party,
     target: Party,
@@ -60,7 +60,7 @@ impl Site {
         let wanted = json!({ "agentLabel": "target", "instanceScope": format!("{SHELL}:{instance}") });
         let (status, told) = operator.call("POST", "/api/tickets/assignments", Some(&wanted)).await?;
         assert_eq!(status, 201, "{told}");
-        Ok(Self { folder, host, operator, source, target, instance })
+        Ok(Self { folder, _host: host, operator, source, target, instance })
     }
 
     async fn ask(&self) -> Result<Told> {
@@ -151,6 +151,8 @@ async fn a_denial_is_told_to_who_asked_and_is_on_record() -> Result<()> {
     assert_eq!(listed["tickets"], json!([]), "nothing was issued");
     let rows = site.record("hook.deny").await?;
     assert_eq!(rows, [("denied".into(), "guard before-issue: not on my watch".into())]);
+    let listed = site.folder.run(&["audit", "list", "--action", "hook.deny"]).await?;
+    assert!(listed.stdout.contains("guard before-issue: not on my watch"), "{listed:?}");
     let rows = site.record("ticket.issue").await?;
     let target = format!("target {SHELL}:{}", site.instance);
     assert_eq!(rows, [("ticket-policy-denied".into(), target)]);
@@ -175,7 +177,7 @@ async fn a_hook_is_told_who_and_what_and_no_secret() -> Result<()> {
     let reason = text(&told["details"]["reason"]).to_owned();
     assert_eq!(status, 403);
     for part in [
-        "tenant: default, scope: shell, sub_scope: shell:connect",
+        "tenant: default, scope: shell, sub-scope: shell:connect",
         &format!("instance: {}", site.instance),
         "source: Party  name: source, capabilities: shell:connect",
         "target: Party  name: target, capabilities: shell:connect",
@@ -277,7 +279,7 @@ async fn a_reason_is_plain_text_whatever_a_plugin_says() -> Result<()> {
     let site = Site::new(&probe("flood", &["before-issue"], "", &[("before-issue", "flood")])?).await?;
     let (status, told) = site.ask().await?;
     let reason = text(&told["details"]["reason"]);
-    assert_eq!((status, reason.len()), (403, 500));
+    assert!(status == 403 && (490..=500).contains(&reason.len()), "{status} {}", reason.len());
     assert!(reason.starts_with("[2Jred  X-Evil: 1!!!") && !reason.contains(char::is_control), "{reason}");
     Ok(())
 }
@@ -291,7 +293,7 @@ async fn a_scope_changes_only_where_hooks_allow_it() -> Result<()> {
     let (status, told) = operator.call("POST", "/api/tickets/scopes", Some(&scope("shell"))).await?;
     let reason = text(&told["details"]["reason"]);
     assert_eq!(status, 403, "{told}");
-    for part in ["what: register", "scope: shell", "version: Some(1.0.0)", "sub_scopes: shell:connect"] {
+    for part in ["what: register", "scope: shell", "version: Some(1.0.0)", "sub-scopes: shell:connect"] {
         assert!(reason.contains(part), "{part}: {reason}");
     }
     let (_, told) = operator.call("PUT", "/api/tickets/scopes/shell", Some(&scope("shell"))).await?;
@@ -324,15 +326,21 @@ async fn tickets_and_scopes_are_shown_to_whom_they_are_granted() -> Result<()> {
         let site = Site::new(&probe("nosy", &["before-issue"], &grant, &answers(how))?).await?;
         assert_eq!(site.ask().await?, denied("nosy", says));
     }
-    let site = Site::new(&probe(
-        "nosy",
-        &["after-validate"],
-        "grants.tickets = true",
-        &[("after-validate", "counts")],
-    )?);
-    let site = site.await?;
+    let answers = [("after-validate", "counts")];
+    let site = Site::new(&probe("nosy", &["after-validate"], "grants.tickets = true", &answers)?).await?;
     let (one, _other) = (site.ticket().await?, site.ticket().await?);
     assert_eq!(site.validate(&one).await?, denied("nosy", "0 sessions, 1 tickets, 0 of nobody"));
+    // Pages go on where the one before ended, and ids are in none.
+    let answers = [("before-scope-change", "sessions")];
+    let site =
+        Site::new(&probe("nosy", &["before-scope-change"], "grants.tickets = true", &answers)?).await?;
+    for _ in 0..3 {
+        let id = site.ticket().await?;
+        site.validate(&id).await?;
+        assert_eq!(site.session(&id).await?.0, 201);
+    }
+    let told = site.operator.call("PUT", "/api/tickets/scopes/shell", Some(&scope("shell"))).await?;
+    assert_eq!(told, denied("nosy", "source>target active, source>target active, source>target active"));
     Ok(())
 }
 
