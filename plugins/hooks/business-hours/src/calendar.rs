@@ -44,11 +44,12 @@ impl Calendars {
     ///
     /// # Errors
     /// A sentence that says where, what, and what to write.
-    pub(crate) fn new(settings: Settings) -> Result<Self, String> {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, String> {
         bounded("calendars", settings.calendars.len(), MOST)?;
         let shared = holidays("holidays", &settings.holidays)?;
         zone(&settings.time_zone).map_err(|e| format!("`time_zone`: {e}"))?;
-        let calendar = |(at, one)| Calendar::new(&format!("calendars[{at}]"), one, &settings.time_zone, &shared);
+        let calendar =
+            |(at, one)| Calendar::new(&format!("calendars[{at}]"), one, &settings.time_zone, &shared);
         let calendars = settings.calendars.iter().enumerate().map(calendar).collect::<Result<_, _>>()?;
         Ok(Self { calendars, otherwise: settings.otherwise })
     }
@@ -68,7 +69,12 @@ impl Calendars {
 }
 
 impl Calendar {
-    fn new(path: &str, settings: &CalendarSettings, shared_zone: &str, shared: &[Date]) -> Result<Self, String> {
+    fn new(
+        path: &str,
+        settings: &CalendarSettings,
+        shared_zone: &str,
+        shared: &[Date],
+    ) -> Result<Self, String> {
         if settings.scopes.is_empty() {
             return Err(format!("`{path}.scopes` is empty; name sub-scopes, such as `shell:*`"));
         }
@@ -117,7 +123,8 @@ impl Hours {
             return Err(format!("`{path}.days` is empty; name days, such as `mon`"));
         }
         let time = |key: &str, text: &str| {
-            let minutes = minutes(text).ok_or_else(|| format!("`{path}.{key}`: `{text}` is no time of day; write `08:00`"));
+            let minutes = minutes(text)
+                .ok_or_else(|| format!("`{path}.{key}`: `{text}` is no time of day; write `08:00`"));
             minutes.and_then(|minutes| match minutes == DAY && key == "from" {
                 true => Err(format!("`{path}.from`: the day is over at 24:00; write `00:00` of the next")),
                 false => Ok(minutes),

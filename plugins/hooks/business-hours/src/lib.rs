@@ -54,7 +54,7 @@ impl Guest for Plugin {
 export!(Plugin);
 
 fn calendars() -> Result<Calendars, Error> {
-    Calendars::new(config::parse()?).map_err(Error::bad_config)
+    Calendars::new(&config::parse()?).map_err(Error::bad_config)
 }
 
 fn decide(admission: &Admission) -> Result<Verdict, Error> {

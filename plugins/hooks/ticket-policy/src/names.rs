@@ -25,7 +25,8 @@ impl<'e> Search<'e, '_> {
         match &node.expr {
             Expr::Ident(name) => {
                 let name = name.as_str();
-                let is_there = self.bound.contains(&name) || self.known.contains(&name) || TYPES.contains(&name);
+                let is_there =
+                    self.bound.contains(&name) || self.known.contains(&name) || TYPES.contains(&name);
                 if !is_there && self.found.is_none() {
                     self.found = Some((node.id, name));
                 }

@@ -152,7 +152,7 @@ impl Rule {
             return Err(format!("{place}: `when` has {} bytes; at most {LONGEST} are read", when.len()));
         }
         let program = Program::compile(&when).map_err(|errors| match errors.errors.first() {
-            Some(e) => format!("{place}: line {}, column {}: {}", e.pos.0.max(1), e.pos.1.max(0) + 1, e.msg),
+            Some(e) => format!("{place}: line {}, column {}: {}", e.pos.0.max(1), e.pos.1.max(1), e.msg),
             None => format!("{place}: is not CEL"),
         })?;
         Ok(Self { name, place, program, then, reason })
@@ -162,7 +162,8 @@ impl Rule {
     fn position(&self, node: u64) -> String {
         let info = self.program.source_info();
         let Some((offset, _)) = info.offset_for(node) else { return String::new() };
-        let before: String = info.source.chars().take(usize::try_from(offset).unwrap_or(usize::MAX)).collect();
+        let before: String =
+            info.source.chars().take(usize::try_from(offset).unwrap_or(usize::MAX)).collect();
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         format!("line {line}, column {column}: ")

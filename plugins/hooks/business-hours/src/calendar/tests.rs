@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn read(value: Value) -> Result<Calendars, String> {
-    Calendars::new(serde_json::from_value(value).unwrap())
+    Calendars::new(&serde_json::from_value(value).unwrap())
 }
 
 fn office() -> Value {
@@ -81,7 +81,10 @@ fn a_reason_says_what_is_shut_and_since_what_clock() {
     let why = |sub_scope: &str, at: &str| calendars.shut(sub_scope, at).unwrap().unwrap();
     let noon = "2026-12-25T11:00:00Z";
     assert_eq!(why("shell:x", noon), "2026-12-25 is a holiday (Fri 12:00, Europe/Berlin)");
-    assert_eq!(why("shell:x", "2026-11-22T11:05:00Z"), "this is shut at this time (Sun 12:05, Europe/Berlin)");
+    assert_eq!(
+        why("shell:x", "2026-11-22T11:05:00Z"),
+        "this is shut at this time (Sun 12:05, Europe/Berlin)"
+    );
     assert_eq!(why("never:x", noon), "this is never open (Fri 12:00, Europe/Berlin)");
     assert_eq!(why("other:x", noon), "no calendar is for other:x");
     let mut lax = office();

@@ -54,10 +54,15 @@ fn the_first_rule_that_is_true_decides() {
     .unwrap();
     let at = |scope: &str, at: &str| {
         let admission = waystation_hook::Admission {
-            tenant: "default".into(), scope: scope.into(), sub_scope: format!("{scope}:x"), instance: String::new(),
+            tenant: "default".into(),
+            scope: scope.into(),
+            sub_scope: format!("{scope}:x"),
+            instance: String::new(),
             source: waystation_hook::Party { name: "a".into(), capabilities: vec![], extra: vec![] },
             target: waystation_hook::Party { name: "b".into(), capabilities: vec![], extra: vec![] },
-            at: at.into(), request: None, extra: vec![],
+            at: at.into(),
+            request: None,
+            extra: vec![],
         };
         rules.decide(&Facts::of("before-issue", &admission, rules.zone()).unwrap()).unwrap()
     };
