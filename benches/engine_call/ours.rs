@@ -11,6 +11,7 @@ use wasmtime::component::InstancePre;
 use waystation_egress::{Roots, Shared};
 use waystation_runtime::breaker::BreakerConfig;
 use waystation_runtime::kv::NoStore;
+use waystation_runtime::registry::NoRegistry;
 use waystation_runtime::{
     Answer, Bundle, EngineConfig, Identity, Plugin, PluginError, Runtime, Services, Settings, State, World,
 };
@@ -69,7 +70,11 @@ pub(crate) struct Ours {
 impl Ours {
     pub(crate) async fn new(component: &[u8]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let services = Services { kv: Arc::new(NoStore), egress: Arc::new(Shared::new(Roots::none())) };
+        let services = Services {
+            kv: Arc::new(NoStore),
+            registry: Arc::new(NoRegistry),
+            egress: Arc::new(Shared::new(Roots::none())),
+        };
         let runtime = Runtime::new(
             &EngineConfig::default(),
             folder.path(),

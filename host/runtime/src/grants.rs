@@ -16,12 +16,16 @@ pub struct Grants {
     pub kv: bool,
     /// Credentials bound to it.
     pub credentials: Credentials,
+    /// Whether it may read what tickets and sessions there are.
+    pub tickets: bool,
+    /// Whether it may read what scopes and instances there are.
+    pub scopes: bool,
 }
 
 /// One capability in three columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantRow {
-    /// `http`, `kv`, `credentials`.
+    /// `http`, `kv`, `credentials`, `tickets`, `scopes`.
     pub capability: &'static str,
     /// What the manifest asks for: origins, names.
     pub requested: Option<Vec<String>>,
@@ -38,6 +42,8 @@ impl Grants {
         match capability {
             "http" => self.http.iter().map(shown).collect(),
             "kv" if self.kv => vec!["yes".into()],
+            "tickets" if self.tickets => vec!["yes".into()],
+            "scopes" if self.scopes => vec!["yes".into()],
             "credentials" => self.credentials.iter().map(|c| c.name().as_str().to_owned()).collect(),
             _ => Vec::new(),
         }
@@ -98,9 +104,9 @@ impl Grants {
                         let _ = writeln!(lines, "origin = \"https://…\"  # the origin of its configured URL");
                     }
                 }
-                Capability::Kv if !self.kv => {
-                    let _ = write!(lines, "\n[plugins.{name}.grants]  # {}\nkv = true\n", request.why);
-                }
+                Capability::Kv if !self.kv => switch(&mut lines, name, "kv", &request.why),
+                Capability::Tickets if !self.tickets => switch(&mut lines, name, "tickets", &request.why),
+                Capability::Scopes if !self.scopes => switch(&mut lines, name, "scopes", &request.why),
                 Capability::Credentials { names } => {
                     for credential in names.iter().filter(|n| !self.credentials.bound(n)) {
                         let _ = write!(
@@ -115,6 +121,10 @@ impl Grants {
         }
         lines
     }
+}
+
+fn switch(lines: &mut String, name: &str, word: &str, why: &str) {
+    let _ = write!(lines, "\n[plugins.{name}.grants]  # {why}\n{word} = true\n");
 }
 
 fn shown(grant: &HttpGrant) -> String {

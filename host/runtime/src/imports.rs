@@ -47,6 +47,8 @@ fn classify(name: &str) -> Class {
         "waystation:host/types" | "waystation:host/log" | "waystation:host/config" => Class::Free,
         "wasi:logging/logging" | "wasi:config/store" => Class::Free,
         "waystation:host/kv" | "wasi:keyvalue/store" | "wasi:keyvalue/atomics" => Class::Capability("kv"),
+        "waystation:host/tickets" => Class::Capability("tickets"),
+        "waystation:host/scopes" => Class::Capability("scopes"),
         "waystation:host/credentials" => Class::Capability("credentials"),
         "wasi:http/outgoing-handler" => Class::Capability("http"),
         "wasi:http/types" => Class::Free,
@@ -82,6 +84,8 @@ mod tests {
         for (name, class) in [
             ("waystation:host/log@0.1.0", Class::Free),
             ("waystation:host/kv@0.1.3", Class::Capability("kv")),
+            ("waystation:host/tickets@0.1.1", Class::Capability("tickets")),
+            ("waystation:host/scopes@0.1.1", Class::Capability("scopes")),
             ("wasi:keyvalue/store@0.2.0-draft", Class::Capability("kv")),
             ("wasi:http/outgoing-handler@0.2.12", Class::Capability("http")),
             ("wasi:http/incoming-handler@0.2.12", Class::Unknown),

@@ -39,6 +39,7 @@ pub mod manifest;
 mod meter;
 pub mod metrics;
 mod plugin;
+pub mod registry;
 mod runtime;
 mod schemas;
 mod state;

@@ -41,6 +41,8 @@ pub struct Settings {
     pub grants: Grants,
     /// What it runs under.
     pub limits: Limits,
+    /// What it is asked for, where its world leaves that to the operator.
+    pub asked: Vec<String>,
     /// The digest it must have.
     pub pinned: Option<ContentDigest>,
 }
@@ -67,6 +69,7 @@ pub struct Loaded<W: World> {
     origin: Origin,
     took: Duration,
     schemas: Schemas,
+    asked: Vec<String>,
 }
 
 impl Settings {
@@ -139,6 +142,7 @@ impl<W: World> Loaded<W> {
             origin,
             took: began.elapsed(),
             schemas: Schemas::default(),
+            asked: settings.asked,
         })
     }
 
@@ -168,6 +172,15 @@ impl<W: World> Loaded<W> {
     /// The configuration, held against the schema that [`Loaded::probe`] left.
     pub(crate) fn check_config(&self) -> Result<(), LoadError> {
         self.schemas.check_config(&self.context.name, &self.context.config)
+    }
+
+    /// Whether it can work with its configuration and with what it is asked for, as it says itself.
+    pub(crate) async fn prepare(&self) -> Result<(), LoadError> {
+        let asked = self.asked.clone();
+        match self.run(move |bindings, store| W::prepare(bindings, store, asked)).await {
+            Ok(()) => Ok(()),
+            Err(e) => Err(LoadError::Config(e.sentence())),
+        }
     }
 
     /// One call: a fresh instance, every limit, and the true cause of a failure.
@@ -302,6 +315,7 @@ fn link(engine: &Engine, component: &Component, imports: &[Import]) -> Result<In
         for import in imports {
             let path = import.name.split_once('@').map_or(import.name.as_str(), |(path, _)| path);
             abi::v0_1::link(&mut linker, path)?;
+            abi::v0_1_1::link(&mut linker, path)?;
             abi::wasi_drafts::link(&mut linker, path)?;
         }
         Ok(())

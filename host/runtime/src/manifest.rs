@@ -143,11 +143,15 @@ pub enum Capability {
         /// The names.
         names: Vec<String>,
     },
+    /// To read what tickets and sessions there are.
+    Tickets,
+    /// To read what scopes and instances there are.
+    Scopes,
 }
 
 impl Capability {
     /// Every capability word that this host knows.
-    pub const WORDS: [&'static str; 3] = ["http", "kv", "credentials"];
+    pub const WORDS: [&'static str; 5] = ["http", "kv", "credentials", "tickets", "scopes"];
 
     /// The word.
     pub fn word(&self) -> &'static str {
@@ -155,6 +159,8 @@ impl Capability {
             Self::Http { .. } => "http",
             Self::Kv => "kv",
             Self::Credentials { .. } => "credentials",
+            Self::Tickets => "tickets",
+            Self::Scopes => "scopes",
         }
     }
 }
@@ -169,7 +175,7 @@ impl Capability {
             Self::Http { origins, methods, .. } => {
                 origins.iter().map(|origin| format!("{} {origin}", methods.join(" "))).collect()
             }
-            Self::Kv => vec!["yes".into()],
+            Self::Kv | Self::Tickets | Self::Scopes => vec!["yes".into()],
             Self::Credentials { names } => names.clone(),
         }
     }
@@ -317,7 +323,7 @@ impl Manifest {
 fn parse_request(raw: RawRequest) -> Result<Request, ManifestError> {
     let allowed: &[&str] = match raw.capability.as_str() {
         "http" => &["origins", "methods", "headers"],
-        "kv" => &[],
+        "kv" | "tickets" | "scopes" => &[],
         "credentials" => &["names"],
         word => {
             return Err(ManifestError::UnknownCapability {
@@ -348,6 +354,8 @@ fn parse_request(raw: RawRequest) -> Result<Request, ManifestError> {
             headers: raw.headers.unwrap_or_default(),
         },
         "credentials" => Capability::Credentials { names: raw.names.unwrap_or_default() },
+        "tickets" => Capability::Tickets,
+        "scopes" => Capability::Scopes,
         _ => Capability::Kv,
     };
     if raw.why.trim().is_empty() {

@@ -140,6 +140,7 @@ impl Runtime {
         let (journal, metrics) = (Arc::clone(plugin.journal()), Arc::clone(plugin.metrics()));
         let loaded = self.probed::<W>(bundle, settings, journal, metrics).await?;
         loaded.check_config()?;
+        loaded.prepare().await?;
         Ok(loaded)
     }
 

@@ -13,12 +13,15 @@ use crate::journal::Journal;
 use crate::kv::KvStore;
 use crate::limits::Limits;
 use crate::meter::Meter;
+use crate::registry::Registry;
 
 /// What the host passes in for plugins to stand on.
 #[derive(Clone)]
 pub struct Services {
     /// The durable store behind `kv`.
     pub kv: Arc<dyn KvStore>,
+    /// What `tickets` and `scopes` show.
+    pub registry: Arc<dyn Registry>,
     /// Resolver, trust roots and flags behind outgoing HTTP.
     pub egress: Arc<waystation_egress::Shared>,
 }
@@ -47,6 +50,7 @@ pub struct State {
     denials: Denials,
     pub(crate) meter: Meter,
     pub(crate) kv_writes: u32,
+    tenant: Option<String>,
 }
 
 impl State {
@@ -65,8 +69,18 @@ impl State {
             denials,
             meter: Meter::new(limits.memory),
             kv_writes: 0,
+            tenant: None,
             context: Arc::clone(context),
         }
+    }
+
+    /// Says for whose decision this call is: what is shown of tickets and scopes is that tenant's.
+    pub fn decides_for(&mut self, tenant: impl Into<String>) {
+        self.tenant = Some(tenant.into());
+    }
+
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
     }
 
     pub(crate) fn context(&self) -> &Context {

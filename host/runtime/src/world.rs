@@ -48,6 +48,16 @@ pub trait World: Send + Sync + 'static {
     /// Instantiates and calls `describe`.
     fn describe<'a>(bindings: &'a Self::Bindings, store: &'a mut Store<State>) -> Answer<'a, Identity>;
 
+    /// Asks whether it can work with its configuration, once before it is put in service. `asked` is what the operator
+    /// has it asked for. A world that has no such question says yes.
+    fn prepare<'a>(
+        _bindings: &'a Self::Bindings,
+        _store: &'a mut Store<State>,
+        _asked: Vec<String>,
+    ) -> Answer<'a, ()> {
+        Box::pin(std::future::ready(Ok(Ok(()))))
+    }
+
     /// Every kind that this world serves.
     fn kinds() -> Vec<Kind> {
         Self::GENERATIONS

@@ -27,6 +27,7 @@ use crate::deliver::Deliverer;
 use crate::error::StartError;
 use crate::fit;
 use crate::history;
+use crate::hooks::{self, DatabaseRegistry, Hooks};
 use crate::identity::Identity;
 use crate::kv::DatabaseKv;
 use crate::listener::{self, Bounds};
@@ -56,6 +57,7 @@ struct Inner {
     owner_link: Option<OwnerLink>,
     pki: Pki,
     tickets: Tickets,
+    hooks: Hooks,
     identity: Identity,
     wake: Arc<Notify>,
     started: Timestamp,
@@ -92,6 +94,7 @@ impl Host {
         let screening = Screening { allow_private: config.egress.allow_private_addresses };
         let services = Services {
             kv: Arc::new(DatabaseKv(store.clone())),
+            registry: Arc::new(DatabaseRegistry { store: store.clone(), limits: config.tickets.limits() }),
             egress: Arc::new(Shared::new(roots).with_screening(screening)),
         };
         let (told, transitions) = mpsc::unbounded_channel();
@@ -128,6 +131,7 @@ impl Host {
         work.spawn(tell(store.clone(), Arc::clone(&config), build, transitions, stop.clone()));
         declared::sync(&store, &config, &plugins).await?;
         let (wake, started) = (Arc::default(), Timestamp::now());
+        let hooks = Hooks::new(&config);
         let watched = Watched::new(admission.current().0).into();
         let inner = Inner {
             config,
@@ -140,6 +144,7 @@ impl Host {
             owner_link,
             pki,
             tickets,
+            hooks,
             identity,
             wake,
             started,
@@ -178,6 +183,7 @@ impl Host {
             header_timeout: config.server.header_timeout.duration(),
             connections: config.server.max_connections as usize,
         };
+        work.spawn(hooks::tell(self.clone(), stop.clone()));
         work.spawn(tickets::sweep(self.clone(), stop.clone()));
         work.spawn(tickets::watch_others(self.clone(), stop.clone()));
         work.spawn(tickets::watch_revocations(self.clone(), stop.clone()));
@@ -253,6 +259,11 @@ impl Host {
             parsed.map_err(|e: waystation_pki::PkiError| StoreError::Corrupt { what: e.to_string() })?;
         self.pki().set_revoked(parsed);
         Ok(())
+    }
+
+    /// Who is asked before something happens.
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.inner.hooks
     }
 
     /// What tickets are made with.

@@ -15,6 +15,7 @@ mod fit;
 #[doc(hidden)]
 pub mod fuzz;
 mod history;
+mod hooks;
 mod host;
 mod identity;
 mod key_file;

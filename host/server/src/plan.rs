@@ -10,9 +10,10 @@ use serde::Serialize;
 use waystation_egress::{Roots, Shared};
 use waystation_runtime::breaker::BreakerConfig;
 use waystation_runtime::kv::NoStore;
+use waystation_runtime::registry::NoRegistry;
 use waystation_runtime::{Bundle, GrantRow, LoadError, Runtime, RuntimeError, Schemas, Services, World as _};
 use waystation_schema::key;
-use waystation_worlds::{Notifier, UpdateSource};
+use waystation_worlds::{Hook, Notifier, UpdateSource};
 
 use crate::config::{Config, Environment};
 use crate::fit;
@@ -62,7 +63,7 @@ pub struct Planned {
 /// A capability, requested and granted.
 #[derive(Debug, Serialize)]
 pub struct PlannedGrant {
-    /// `http`, `kv`, `credentials`.
+    /// `http`, `kv`, `credentials`, `tickets`, `scopes`.
     pub capability: String,
     /// What the manifest asks for.
     pub requested: Option<Vec<String>>,
@@ -119,7 +120,7 @@ fn look(
     planned.trust = Some(standing.trusted.as_str());
     planned.about = Some(format!("{} {} ({})", manifest.name, manifest.version, manifest.kind));
     planned.digest = Some(bundle.content_digest().to_string());
-    let known = [UpdateSource::kinds(), Notifier::kinds()].concat();
+    let known = [UpdateSource::kinds(), Notifier::kinds(), Hook::kinds()].concat();
     if !known.contains(&manifest.kind) {
         return Err(LoadError::Mismatch(vec![waystation_runtime::Mismatch::UnknownKind {
             claimed: manifest.kind.to_string(),
@@ -175,7 +176,11 @@ pub async fn described(config: &Config, environment: &Environment) -> Result<Pla
 
 /// One that gives plugins nothing.
 fn runtime(config: &Config) -> Result<Runtime, RuntimeError> {
-    let services = Services { kv: Arc::new(NoStore), egress: Arc::new(Shared::new(Roots::none())) };
+    let services = Services {
+        kv: Arc::new(NoStore),
+        registry: Arc::new(NoRegistry),
+        egress: Arc::new(Shared::new(Roots::none())),
+    };
     let cache = config.server.data_dir.join("artifacts");
     let engine = crate::host::engine(config);
     Runtime::new(&engine, &cache, services, BreakerConfig::default(), Arc::new(|_, _| {}))
@@ -230,6 +235,7 @@ async fn said(
     let limits = settings::limits(plugin, &config.plugin_limits, bundle.manifest());
     match bundle.manifest().kind.world.as_str() {
         Notifier::NAME => runtime.describe::<Notifier>(name, bundle, limits).await,
+        Hook::NAME => runtime.describe::<Hook>(name, bundle, limits).await,
         _ => runtime.describe::<UpdateSource>(name, bundle, limits).await,
     }
 }

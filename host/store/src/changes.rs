@@ -5,6 +5,7 @@
 //! it. Whoever waits for an answer may go away; the change is made or not made all the same.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::OnceLock;
 
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -16,7 +17,7 @@ use waystation_core::ticket::SessionId;
 
 use crate::error::StoreError;
 use crate::store::{Store, Tx};
-use crate::tickets::Bell;
+use crate::tickets::{Bell, SessionChange};
 
 /// How many changes are kept together at most, so that the first does not wait for ever.
 const TOGETHER: usize = 256;
@@ -37,6 +38,8 @@ pub(crate) struct Work<'a> {
     deeds: BTreeMap<TenantName, Vec<Deed>>,
     /// Who is woken when it is kept.
     bells: Vec<(String, Bell)>,
+    /// What became of sessions; none where nobody wants to know.
+    sessions: Option<Vec<SessionChange>>,
 }
 
 impl Work<'_> {
@@ -60,18 +63,41 @@ impl Work<'_> {
         self.bells.extend(parties.map(|agent| (agent, Bell::Session(session))));
     }
 
-    async fn commit(mut self) -> Result<(), StoreError> {
+    /// Whether somebody wants to know what becomes of sessions.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.sessions.is_some()
+    }
+
+    /// Tells what became of a session, once it is kept.
+    pub(crate) fn note(&mut self, change: SessionChange) {
+        self.sessions.iter_mut().for_each(|sessions| sessions.push(change.clone()));
+    }
+
+    async fn commit(mut self) -> Result<Vec<SessionChange>, StoreError> {
+        let sessions = self.sessions.take().unwrap_or_default();
         for (tenant, deeds) in std::mem::take(&mut self.deeds) {
             self.tx.append(&tenant, &deeds).await?;
         }
-        self.tx.commit().await
+        self.tx.commit().await?;
+        Ok(sessions)
     }
 }
+
+/// Told what became of sessions. It must not block.
+type Watcher = Box<dyn Fn(Vec<SessionChange>) + Send + Sync>;
 
 /// Changes that wait.
 #[derive(Default)]
 pub(crate) struct Changes {
     state: Mutex<State>,
+    watcher: OnceLock<Watcher>,
+}
+
+impl Changes {
+    /// The first one is told.
+    pub(crate) fn watch(&self, watcher: Watcher) {
+        let _ = self.watcher.set(watcher);
+    }
 }
 
 #[derive(Default)]
@@ -174,13 +200,19 @@ impl Running {
     async fn one_transaction(&self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
         let mut tx = self.store.begin().await?;
         tx.in_order().await?;
-        let mut work = Work { tx, deeds: BTreeMap::new(), bells: Vec::new() };
+        let watcher = self.store.changes().watcher.get();
+        let sessions = watcher.map(|_| Vec::new());
+        let mut work = Work { tx, deeds: BTreeMap::new(), bells: Vec::new(), sessions };
         for job in jobs {
             job.apply(&mut work).await?;
         }
         let bells = std::mem::take(&mut work.bells);
-        work.commit().await?;
+        let sessions = work.commit().await?;
         self.store.bells().ring(bells);
+        match watcher {
+            Some(watcher) if !sessions.is_empty() => watcher(sessions),
+            _ => {}
+        }
         Ok(())
     }
 }

@@ -4,8 +4,10 @@
 #![forbid(unsafe_code)]
 
 mod convert;
+pub mod hook;
 pub mod notifier;
 pub mod update_source;
 
+pub use hook::Hook;
 pub use notifier::Notifier;
 pub use update_source::UpdateSource;

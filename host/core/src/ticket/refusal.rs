@@ -61,6 +61,12 @@ pub enum Refusal {
     /// As many listeners as one agent may have.
     #[error("this agent listens as often as it may")]
     StreamLimit,
+    /// A hook refused it.
+    #[error("a hook refused it")]
+    Denied,
+    /// A hook that had to be asked failed.
+    #[error("a hook that had to be asked failed")]
+    HookFailed,
     /// Asked too often.
     #[error("asked too often")]
     TooOften {
@@ -93,6 +99,8 @@ impl Refusal {
             Self::TicketLimit => "ticket-limit",
             Self::SessionLimit => "ticket-session-limit",
             Self::StreamLimit => "ticket-stream-limit",
+            Self::Denied => "ticket-policy-denied",
+            Self::HookFailed => "hook-failed",
             Self::TooOften { .. } => "ticket-too-often",
         }
     }

@@ -6,6 +6,7 @@ pub(crate) mod credentials;
 pub(crate) mod http;
 pub(crate) mod kv;
 pub(crate) mod log;
+pub(crate) mod registry;
 
 /// What a host call answers when it does not do what was asked.
 #[derive(Debug)]

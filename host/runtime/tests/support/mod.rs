@@ -163,5 +163,9 @@ impl Sandbox {
 }
 
 pub fn services(store: Arc<store::MemoryStore>) -> Services {
-    Services { kv: store, egress: Arc::new(Shared::new(Roots::none())) }
+    Services {
+        kv: store,
+        registry: Arc::new(waystation_runtime::registry::NoRegistry),
+        egress: Arc::new(Shared::new(Roots::none())),
+    }
 }

@@ -41,6 +41,13 @@ pub(crate) async fn metrics(State(host): State<Host>, who: Who) -> Result<impl I
     plugins(&host, &mut registry);
     let items = ConstGauge::new(i64::try_from(host.store().count_items().await?).unwrap_or(i64::MAX));
     registry.register("items", "Items that are watched", items);
+    let dropped = Counter::<u64>::default();
+    dropped.inc_by(host.hooks().dropped());
+    registry.register(
+        "hook_changes_dropped",
+        "Changes of sessions that hooks were not told of, since start",
+        dropped,
+    );
     let counts = host.store().outbox_counts().await?;
     let outbox = Family::<OfState, Gauge>::default();
     for (state, count) in [("pending", counts.pending), ("claimed", counts.claimed), ("dead", counts.dead)] {

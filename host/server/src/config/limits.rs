@@ -19,6 +19,10 @@ macro_rules! limits {
             /// The ceiling of `cpu`, also of what a plugin's manifest wishes for.
             #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
             pub max_cpu: TimeSpan,
+            /// Wall time of one call of a hook, which stands in the way of a request. What a manifest wishes for does not
+            /// raise it; `limits.wall` of the plugin does.
+            #[schemars(extend("x-min" = "10ms", "x-max" = "60s"))]
+            pub hook_wall: TimeSpan,
             /// The ceiling of `wall`, also of what a plugin's manifest wishes for.
             #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
             pub max_wall: TimeSpan,
@@ -30,6 +34,7 @@ macro_rules! limits {
                     $($name: $default,)+
                     max_memory: ByteSize::mib(256),
                     max_cpu: TimeSpan::seconds(60),
+                    hook_wall: TimeSpan::seconds(2),
                     max_wall: TimeSpan::seconds(300),
                 }
             }

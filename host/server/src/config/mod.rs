@@ -49,7 +49,9 @@ pub use limits::{LimitOverrides, PluginLimits};
 pub use load::MAX_CONFIG;
 pub use overlay::{DATABASE_URL, PREFIX};
 pub use peers::{CertificateHeader, Pki, Proxy, Tls};
-pub use plugin::{Credential, CredentialUse, GrantMode, Grants, HttpGrant, OnFailure, Plugin, Source};
+pub use plugin::{
+    Credential, CredentialUse, GrantMode, Grants, HookPoint, HttpGrant, OnFailure, Plugin, Source,
+};
 pub use problem::{Code, ConfigError, Level, Problem};
 pub use secret::{DatabaseKind, DatabaseUrl, Environment, MAX_SECRET, Secret, SecretSource};
 pub use supply::{Index, Registry};

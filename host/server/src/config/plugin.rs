@@ -46,6 +46,13 @@ pub struct Plugin {
     /// another kind is not loaded with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<OnFailure>,
+    /// Where a hook is asked. A hook needs at least one; a plugin of another kind is not loaded with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookPoint>,
+    /// Of several hooks, the one with the lower number is asked first; with the same number, or none (0), by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1000, max = 1000))]
+    pub order: Option<i32>,
     /// The digest that it must have, as `waystation plugin inspect` shows it: of a `.plugin.tar` the content digest,
     /// of a component the SHA-256 of the file. Another one is not loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,6 +69,33 @@ pub struct Plugin {
     /// Limits that differ from those of all plugins.
     #[serde(default, skip_serializing_if = "LimitOverrides::is_empty")]
     pub limits: LimitOverrides,
+}
+
+/// Where a hook is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HookPoint {
+    /// Whether a ticket may be issued.
+    BeforeIssue,
+    /// Whether a ticket that was redeemed may open a session.
+    AfterValidate,
+    /// Told what became of a session, afterwards.
+    OnSessionChange,
+    /// Whether a scope may be registered, written anew or removed.
+    BeforeScopeChange,
+}
+
+impl HookPoint {
+    /// The word, as in the contract.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BeforeIssue => "before-issue",
+            Self::AfterValidate => "after-validate",
+            Self::OnSessionChange => "on-session-change",
+            Self::BeforeScopeChange => "before-scope-change",
+        }
+    }
 }
 
 /// What a decision becomes when the plugin that should make it fails.
@@ -86,6 +120,10 @@ pub struct Grants {
     pub http: Vec<HttpGrant>,
     /// Whether it has a key-value store of its own.
     pub kv: bool,
+    /// Whether a hook may read what tickets and sessions there are, in the tenant that it decides for.
+    pub tickets: bool,
+    /// Whether a hook may read what scopes and instances there are, in the tenant that it decides for.
+    pub scopes: bool,
 }
 
 /// Outgoing HTTP requests that a plugin may send. One entry must allow the whole of a request.

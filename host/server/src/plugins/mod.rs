@@ -14,19 +14,21 @@ use waystation_runtime::journal::Journal;
 use waystation_runtime::manifest::Manifest;
 use waystation_runtime::metrics::Metrics;
 use waystation_runtime::{GrantRow, LoadError, Loaded, Plugin, Runtime, Status, World};
-use waystation_worlds::{Notifier, UpdateSource};
+use waystation_worlds::{Hook, Notifier, UpdateSource};
 
 use crate::config::{Config, Environment};
 use crate::quarantine;
 use crate::trust::{Admission, Admitted, Standing, Trust};
 
-/// A plugin of either world.
+/// A plugin of any world.
 #[derive(Clone)]
 pub enum AnyPlugin {
     /// Knows releases.
     Source(Arc<Plugin<UpdateSource>>),
     /// Carries messages.
     Notifier(Arc<Plugin<Notifier>>),
+    /// Is asked for decisions.
+    Hook(Arc<Plugin<Hook>>),
     /// It could not be read far enough to tell what it is.
     Unknown(Arc<Broken>),
 }
@@ -83,6 +85,7 @@ impl AnyPlugin {
         match self {
             Self::Source(plugin) => plugin.name(),
             Self::Notifier(plugin) => plugin.name(),
+            Self::Hook(plugin) => plugin.name(),
             Self::Unknown(broken) => &broken.name,
         }
     }
@@ -92,6 +95,7 @@ impl AnyPlugin {
         match self {
             Self::Source(_) => Some(UpdateSource::NAME),
             Self::Notifier(_) => Some(Notifier::NAME),
+            Self::Hook(_) => Some(Hook::NAME),
             Self::Unknown(_) => None,
         }
     }
@@ -101,6 +105,7 @@ impl AnyPlugin {
         match self {
             Self::Source(plugin) => plugin.status(),
             Self::Notifier(plugin) => plugin.status(),
+            Self::Hook(plugin) => plugin.status(),
             Self::Unknown(broken) if broken.disabled => Status::Disabled,
             Self::Unknown(broken) => {
                 Status::Failed { code: broken.error.code(), message: broken.error.to_string() }
@@ -113,6 +118,7 @@ impl AnyPlugin {
         match self {
             Self::Source(plugin) => plugin.loaded().map(|loaded| serving(&loaded)),
             Self::Notifier(plugin) => plugin.loaded().map(|loaded| serving(&loaded)),
+            Self::Hook(plugin) => plugin.loaded().map(|loaded| serving(&loaded)),
             Self::Unknown(_) => None,
         }
     }
@@ -122,6 +128,7 @@ impl AnyPlugin {
         match self {
             Self::Source(plugin) => plugin.rejected(),
             Self::Notifier(plugin) => plugin.rejected(),
+            Self::Hook(plugin) => plugin.rejected(),
             Self::Unknown(broken) => Some(broken.error.clone()),
         }
     }
@@ -131,6 +138,7 @@ impl AnyPlugin {
         match self {
             Self::Source(plugin) => plugin.metrics(),
             Self::Notifier(plugin) => plugin.metrics(),
+            Self::Hook(plugin) => plugin.metrics(),
             Self::Unknown(broken) => &broken.metrics,
         }
     }
@@ -140,6 +148,7 @@ impl AnyPlugin {
         match self {
             Self::Source(plugin) => plugin.journal(),
             Self::Notifier(plugin) => plugin.journal(),
+            Self::Hook(plugin) => plugin.journal(),
             Self::Unknown(broken) => &broken.journal,
         }
     }
@@ -246,6 +255,7 @@ impl Plugins {
         let installed = match bundle.manifest().kind.world.as_str() {
             UpdateSource::NAME => self.install::<UpdateSource>(name, configured, admitted).await,
             Notifier::NAME => self.install::<Notifier>(name, configured, admitted).await,
+            Hook::NAME => self.install::<Hook>(name, configured, admitted).await,
             _ => {
                 let error = LoadError::Mismatch(vec![waystation_runtime::Mismatch::UnknownKind {
                     claimed: bundle.manifest().kind.to_string(),
@@ -310,6 +320,7 @@ impl Plugins {
         match all.get(name) {
             Some(AnyPlugin::Source(plugin)) => self.runtime.reject(plugin, &error),
             Some(AnyPlugin::Notifier(plugin)) => self.runtime.reject(plugin, &error),
+            Some(AnyPlugin::Hook(plugin)) => self.runtime.reject(plugin, &error),
             Some(AnyPlugin::Unknown(_)) | None => {
                 let broken = Broken {
                     name: name.to_owned(),
@@ -332,6 +343,7 @@ impl Plugins {
         match self.get(name) {
             Some(AnyPlugin::Source(plugin)) => plugin.disable(),
             Some(AnyPlugin::Notifier(plugin)) => plugin.disable(),
+            Some(AnyPlugin::Hook(plugin)) => plugin.disable(),
             Some(AnyPlugin::Unknown(_)) => {}
             None => return false,
         }
@@ -357,11 +369,16 @@ impl Plugins {
     pub fn notifier(&self, name: &str) -> Option<Arc<Plugin<Notifier>>> {
         FromAny::from_any(self.all.read().get(name)?)
     }
+
+    /// A hook by name.
+    pub fn hook(&self, name: &str) -> Option<Arc<Plugin<Hook>>> {
+        FromAny::from_any(self.all.read().get(name)?)
+    }
 }
 
 /// Every kind that this host runs, for messages.
 pub fn known_kinds() -> String {
-    let kinds = UpdateSource::kinds().into_iter().chain(Notifier::kinds());
+    let kinds = UpdateSource::kinds().into_iter().chain(Notifier::kinds()).chain(Hook::kinds());
     kinds.map(|kind| kind.to_string()).collect::<Vec<_>>().join(", ")
 }
 
@@ -384,6 +401,21 @@ impl FromAny for Arc<Plugin<Notifier>> {
             AnyPlugin::Notifier(plugin) => Some(Self::clone(plugin)),
             _ => None,
         }
+    }
+}
+
+impl FromAny for Arc<Plugin<Hook>> {
+    fn from_any(any: &AnyPlugin) -> Option<Self> {
+        match any {
+            AnyPlugin::Hook(plugin) => Some(Self::clone(plugin)),
+            _ => None,
+        }
+    }
+}
+
+impl From<Arc<Plugin<Hook>>> for AnyPlugin {
+    fn from(plugin: Arc<Plugin<Hook>>) -> Self {
+        Self::Hook(plugin)
     }
 }
 

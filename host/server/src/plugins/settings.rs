@@ -28,6 +28,7 @@ pub(crate) fn settings(
         config: plugin.config.clone(),
         grants: grants(plugin, environment)?,
         limits: limits(plugin, defaults, manifest),
+        asked: plugin.hooks.iter().map(|point| point.as_str().to_owned()).collect(),
         pinned: pinned(plugin),
     })
 }
@@ -43,7 +44,23 @@ pub(crate) fn pinned(plugin: &config::Plugin) -> Option<ContentDigest> {
 /// [`LoadError::Config`] where it is.
 pub(crate) fn decisions(plugin: &config::Plugin, manifest: &Manifest) -> Result<(), LoadError> {
     let world = manifest.kind.world.as_str();
-    if plugin.on_failure.is_none() || world == "hook" {
+    if world == "hook" {
+        return match plugin.hooks.is_empty() {
+            false => Ok(()),
+            true => Err(LoadError::Config(
+                "`hooks` says where a hook is asked, such as `hooks = [\"before-issue\"]`, and this one is asked \
+                 nowhere"
+                    .into(),
+            )),
+        };
+    }
+    if !plugin.hooks.is_empty() || plugin.order.is_some() {
+        return Err(LoadError::Config(format!(
+            "`hooks` and `order` are for hooks, and this is of the kind {world}, which is asked for no decision; \
+             remove them"
+        )));
+    }
+    if plugin.on_failure.is_none() {
         return Ok(());
     }
     Err(LoadError::Config(format!(
@@ -79,7 +96,9 @@ pub(crate) fn grants(plugin: &config::Plugin, environment: &Environment) -> Resu
         };
         credentials.push(Credential::new(name, secret.value, binding).map_err(refused)?);
     }
-    Ok(Grants { http, kv: plugin.grants.kv, credentials: Credentials::new(credentials) })
+    let config::Grants { kv, tickets, scopes, .. } = &plugin.grants;
+    let (kv, tickets, scopes) = (*kv, *tickets, *scopes);
+    Ok(Grants { http, kv, tickets, scopes, credentials: Credentials::new(credentials) })
 }
 
 fn http_grant(grant: &config::HttpGrant) -> Result<HttpGrant, EgressError> {
@@ -126,13 +145,23 @@ pub(crate) fn limits(plugin: &config::Plugin, defaults: &PluginLimits, manifest:
     };
     let ceiling =
         Ceiling { memory: bytes(set.max_memory), cpu: set.max_cpu.duration(), wall: set.max_wall.duration() };
-    let wishes = manifest.wishes;
-    let open = waystation_runtime::Wishes {
+    // A hook stands in somebody's way: only its operator can let it take longer.
+    if manifest.kind.world == "hook" {
+        let wall = own.wall.unwrap_or(set.hook_wall).duration();
+        let wishes = waystation_runtime::Wishes { wall: None, ..wished(plugin, manifest) };
+        return Limits { wall, ..limits }.with_wishes(&wishes, &ceiling);
+    }
+    limits.with_wishes(&wished(plugin, manifest), &ceiling)
+}
+
+/// What a manifest wishes for where the operator said nothing.
+fn wished(plugin: &config::Plugin, manifest: &Manifest) -> waystation_runtime::Wishes {
+    let (own, wishes) = (&plugin.limits, manifest.wishes);
+    waystation_runtime::Wishes {
         memory: wishes.memory.filter(|_| own.memory.is_none()),
         cpu: wishes.cpu.filter(|_| own.cpu.is_none()),
         wall: wishes.wall.filter(|_: &Duration| own.wall.is_none()),
-    };
-    limits.with_wishes(&open, &ceiling)
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]

@@ -53,6 +53,7 @@ impl Plugins {
         match plugin {
             AnyPlugin::Source(plugin) => plugin.withdraw(&error),
             AnyPlugin::Notifier(plugin) => plugin.withdraw(&error),
+            AnyPlugin::Hook(plugin) => plugin.withdraw(&error),
             AnyPlugin::Unknown(_) => {}
         }
         self.standings.write().remove(name);

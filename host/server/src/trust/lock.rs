@@ -265,7 +265,9 @@ fn requests(manifest: &Manifest) -> BTreeSet<String> {
                 asked.extend(methods.iter().map(|method| format!("http method {method}")));
                 asked.extend(headers.iter().map(|header| format!("http header {header}")));
             }
-            Capability::Kv => drop(asked.insert("kv".to_owned())),
+            Capability::Kv | Capability::Tickets | Capability::Scopes => {
+                asked.insert(request.capability.word().to_owned());
+            }
             Capability::Credentials { names } => {
                 asked.extend(names.iter().map(|name| format!("credential {name}")));
             }

@@ -5,6 +5,7 @@ use sqlx::AssertSqlSafe;
 use waystation_core::ticket::EndReason;
 
 use super::Bell;
+use super::hooks::note;
 use super::tally::Tally;
 use crate::changes::Work;
 use crate::error::StoreError;
@@ -93,8 +94,9 @@ impl Ending<'_> {
         let count = sessions.len() as u64;
         Tally::Sessions.give(work, self.tenant, count).await?;
         for (source, target, id) in sessions {
-            let id = parsed(&id.unwrap_or_default())?;
-            work.ring_both([source, target], id);
+            let id = id.unwrap_or_default();
+            note(work, &id, "ended", Some(self.reason), self.now).await?;
+            work.ring_both([source, target], parsed(&id)?);
         }
         Ok(count)
     }

@@ -29,16 +29,18 @@ struct Redeem {
     caller: Caller,
     target: AgentName,
     digest: TicketDigest,
+    /// It opens nothing before it is released.
+    held: bool,
 }
 
 impl Change for Redeem {
     type Answer = Outcome<Redeemed>;
 
     async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
-        let Self { caller, target, digest } = self;
+        let Self { caller, target, digest, held } = self;
         // One statement decides: of all who try, it changes the row for one.
         let found: Option<(String, String, String, String, String)> = sqlx::query_as(
-            "UPDATE tickets SET state = 'redeemed', at = $4
+            "UPDATE tickets SET state = 'redeemed', held = $5, at = $4
              WHERE digest = $1 AND tenant = $2 AND state = 'pending' AND expires_at >= $4 AND target =
                (SELECT a.id FROM agents a WHERE a.tenant = $2 AND a.label = $3 AND a.revoked_at IS NULL)
              RETURNING scope, instance_id, (SELECT s.label FROM agents s WHERE s.id = tickets.source), transport, target",
@@ -47,6 +49,7 @@ impl Change for Redeem {
         .bind(caller.tenant.as_str())
         .bind(target.label())
         .bind(micros(caller.now))
+        .bind(i64::from(*held))
         .fetch_optional(work.db())
         .await?;
         let done = match found {
@@ -62,7 +65,8 @@ impl Change for Redeem {
                 })
             }
         };
-        caller.record(work, "ticket.redeem", digest.to_string(), &done);
+        let action = if *held && done.is_ok() { "ticket.hold" } else { "ticket.redeem" };
+        caller.record(work, action, digest.to_string(), &done);
         Ok(done)
     }
 }
@@ -78,6 +82,19 @@ impl Store {
         target: AgentName,
         id: &TicketId,
     ) -> Result<Outcome<Redeemed>, StoreError> {
-        self.change(Redeem { caller, target, digest: id.digest() }).await
+        self.change(Redeem { caller, target, digest: id.digest(), held: false }).await
+    }
+
+    /// The same, and the ticket opens nothing before [`Store::release_ticket`]. It is used up all the same.
+    ///
+    /// # Errors
+    /// As [`Store::redeem_ticket`].
+    pub async fn hold_ticket(
+        &self,
+        caller: Caller,
+        target: AgentName,
+        id: &TicketId,
+    ) -> Result<Outcome<Redeemed>, StoreError> {
+        self.change(Redeem { caller, target, digest: id.digest(), held: true }).await
     }
 }

@@ -114,6 +114,24 @@ struct Request {
     limits: Arc<TicketLimits>,
     nonce: TicketNonce,
     id: TicketId,
+    /// It was looked at before, and counted as a request.
+    looked_at: bool,
+}
+
+/// A request that is looked at and counted, and leads to nothing yet.
+struct Look(Request);
+
+impl Change for Look {
+    type Answer = Outcome<()>;
+
+    async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
+        let done = self.0.parties(work).await?.map(drop);
+        // What is admitted is on record with what becomes of it.
+        if done.is_err() {
+            self.0.record(work, &done, None);
+        }
+        Ok(done)
+    }
 }
 
 impl Change for Request {
@@ -121,26 +139,33 @@ impl Change for Request {
 
     async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
         let done = self.request(work).await?;
-        let target = match &done {
-            Ok(issued) => format!("{} {} {}:{}", issued.id.digest(), self.target, self.scope, self.instance),
-            Err(_) => format!("{} {}:{}", self.target, self.scope, self.instance),
-        };
-        // Who asks too often would fill the record with it.
-        if !matches!(done, Err(Refusal::TooOften { .. })) {
-            self.caller.record(work, "ticket.issue", target, &done);
-        }
+        self.record(work, &done, done.as_ref().ok().map(|issued| issued.id.digest()));
         Ok(done)
     }
 }
 
 impl Request {
-    async fn request(&self, work: &mut Work<'_>) -> Result<Outcome<IssuedTicket>, StoreError> {
+    fn record<T>(&self, work: &mut Work<'_>, done: &Outcome<T>, digest: Option<TicketDigest>) {
+        let target = match digest {
+            Some(digest) => format!("{digest} {} {}:{}", self.target, self.scope, self.instance),
+            None => format!("{} {}:{}", self.target, self.scope, self.instance),
+        };
+        // Who asks too often would fill the record with it.
+        if !matches!(done, Err(Refusal::TooOften { .. })) {
+            self.caller.record(work, "ticket.issue", target, done);
+        }
+    }
+
+    /// Who it is between, once all that the host asks for is so.
+    async fn parties(&self, work: &mut Work<'_>) -> Result<Outcome<Admitted>, StoreError> {
         let Self { caller, source, scope, instance, target, limits, .. } = self;
         let (tenant, now) = (caller.tenant.as_str(), caller.now);
-        let rate = Rate { requests: limits.requests, window: limits.request_window };
-        let name = format!("ticket {tenant} {source}");
-        if let Err(retry_after) = rate.take(work, &name, now).await? {
-            return Ok(Err(Refusal::TooOften { retry_after }));
+        if !self.looked_at {
+            let rate = Rate { requests: limits.requests, window: limits.request_window };
+            let name = format!("ticket {tenant} {source}");
+            if let Err(retry_after) = rate.take(work, &name, now).await? {
+                return Ok(Err(Refusal::TooOften { retry_after }));
+            }
         }
         let found: Option<Parties> = sqlx::query_as(concat!(
             "SELECT s.id, s.revoked_at, ",
@@ -161,10 +186,18 @@ impl Request {
         .bind(instance.to_string())
         .fetch_optional(work.db())
         .await?;
-        let parties = match found.map(|found| admitted(found, now, limits)).transpose()? {
-            Some(Ok(parties)) => parties,
-            Some(Err(refusal)) => return Ok(Err(refusal)),
-            None => return Ok(Err(Refusal::CallerRevoked)),
+        match found {
+            Some(found) => admitted(found, now, limits),
+            None => Ok(Err(Refusal::CallerRevoked)),
+        }
+    }
+
+    async fn request(&self, work: &mut Work<'_>) -> Result<Outcome<IssuedTicket>, StoreError> {
+        let Self { caller, scope, instance, limits, .. } = self;
+        let (tenant, now) = (caller.tenant.as_str(), caller.now);
+        let parties = match self.parties(work).await? {
+            Ok(parties) => parties,
+            Err(refusal) => return Ok(Err(refusal)),
         };
         if !Tally::Tickets.take(work, &caller.tenant, limits.tickets).await? {
             return Ok(Err(Refusal::TicketLimit));
@@ -275,6 +308,30 @@ impl Revoke {
     }
 }
 
+/// A request for a ticket.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Who asks.
+    pub caller: Caller,
+    /// The same as an agent.
+    pub source: AgentName,
+    /// To what the ticket is to admit.
+    pub what: (Capability, InstanceId),
+    /// Who it is for, as it was written.
+    pub target: String,
+    /// How much may be.
+    pub limits: Arc<TicketLimits>,
+}
+
+impl Ask {
+    fn request(self, key: &TicketKey, looked_at: bool) -> Request {
+        let Self { caller, source, what: (scope, instance), target, limits } = self;
+        let nonce: TicketNonce = rand::random();
+        let (id, target) = (key.id(&nonce), crate::row::clean(&target));
+        Request { caller, source, scope, instance, target, limits, nonce, id, looked_at }
+    }
+}
+
 impl Store {
     /// Issues a ticket to the owner of an instance, for an assigned agent.
     ///
@@ -290,9 +347,25 @@ impl Store {
         key: &TicketKey,
         limits: Arc<TicketLimits>,
     ) -> Result<Outcome<IssuedTicket>, StoreError> {
-        let nonce: TicketNonce = rand::random();
-        let (id, target) = (key.id(&nonce), crate::row::clean(&target));
-        self.change(Request { caller, source, scope, instance, target, limits, nonce, id }).await
+        let ask = Ask { caller, source, what: (scope, instance), target, limits };
+        self.change(ask.request(key, false)).await
+    }
+
+    /// Looks at a request and counts it, and issues nothing: what the host refuses is refused here, before anybody else
+    /// is asked.
+    ///
+    /// # Errors
+    /// As [`Store::request_ticket`], without `TicketLimit`.
+    pub async fn look_at_request(&self, ask: Ask, key: &TicketKey) -> Result<Outcome<()>, StoreError> {
+        self.change(Look(ask.request(key, false))).await
+    }
+
+    /// Issues the ticket of a request that was looked at. All is looked at again, and it is not counted twice.
+    ///
+    /// # Errors
+    /// As [`Store::request_ticket`], without `TooOften`.
+    pub async fn issue_ticket(&self, ask: Ask, key: &TicketKey) -> Result<Outcome<IssuedTicket>, StoreError> {
+        self.change(ask.request(key, true)).await
     }
 
     /// What an agent may redeem now, oldest first, at most `limit`.

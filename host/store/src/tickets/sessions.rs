@@ -15,6 +15,7 @@ use waystation_core::time::later;
 use super::Outcome;
 use super::caller::Caller;
 use super::facts::{capable, named};
+use super::hooks::note;
 use super::request::digest;
 use super::tally::Tally;
 use crate::changes::{Change, Work};
@@ -51,7 +52,7 @@ impl Open {
         let found: Option<Opening> = sqlx::query_as(
             "SELECT t.state, t.session_id, t.at, t.scope, t.instance_id, t.source, t.target, s.label
              FROM tickets t JOIN agents s ON s.id = t.source JOIN agents a ON a.id = t.target
-             WHERE t.digest = $1 AND t.tenant = $2 AND a.label = $3",
+             WHERE t.digest = $1 AND t.tenant = $2 AND a.label = $3 AND t.held = 0",
         )
         .bind(ticket.as_bytes().as_slice())
         .bind(tenant)
@@ -93,6 +94,7 @@ impl Open {
         .execute(work.db())
         .await?;
         work.ring_both([source_id, target_id], *id);
+        note(work, &id.to_string(), "opened", None, now).await?;
         Ok(Ok(Session {
             id: *id,
             ticket: *ticket,
@@ -209,6 +211,7 @@ impl Change for Said {
             .await?;
         if state != was {
             work.ring_both([source, target], *id);
+            note(work, &id.to_string(), if state == "grace" { "grace" } else { "active" }, None, now).await?;
         }
         Ok(Ok(Ok(())))
     }
@@ -235,6 +238,7 @@ pub(super) async fn end(
     if let Some((tenant, source, target)) = ended {
         work.ring_both([source, target], parsed(id)?);
         Tally::Sessions.give(work, &tenant, 1).await?;
+        note(work, id, "ended", Some(reason), caller.now).await?;
         caller.record(work, "session.end", format!("{id} {}", reason.as_str()), &Ok(()));
     }
     Ok(())

@@ -12,6 +12,7 @@ mod form;
 mod instances;
 mod own;
 mod page;
+mod policy;
 mod requests;
 mod scopes;
 mod sessions;

@@ -9,15 +9,18 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use waystation_core::ticket::{Capability, InstanceId, Refusal, TicketDigest, TicketId};
-use waystation_store::tickets::{Pending, TicketRow, TicketState};
+use waystation_store::tickets::{Ask, Pending, TicketRow, TicketState};
 
 use super::answer::Answer;
 use super::body::Body;
 use super::caller::{Asker, of_agent};
 use super::form::{Form, Issues};
 use super::page::{Page, cursor, place, time};
+use super::policy::{self, Between};
 use super::scopes::next;
 use super::stream::{Certificate, Ear, End};
+use crate::config::HookPoint;
+use crate::hooks::Question;
 use crate::host::Host;
 
 /// Tickets in one inbox answer.
@@ -57,21 +60,34 @@ pub(super) async fn request(
     let source = asker.agent()?;
     let (key, limits) = (&host.tickets().key, host.tickets().limits.clone());
     let what = (scope.clone(), instance);
-    let done = host
-        .store()
-        .request_ticket(asker.caller(), source.clone(), what, target.clone(), key, limits)
-        .await?;
-    let issued = done.map_err(|refusal| match refusal {
-        Refusal::InstanceStale => Answer::new(StatusCode::SERVICE_UNAVAILABLE, "Instance is stale"),
-        Refusal::TicketLimit => Answer::new(StatusCode::SERVICE_UNAVAILABLE, "Ticket limit reached"),
-        // Who may not is told no more than who asks for what is not there.
-        refusal => Answer::too_often(&refusal).unwrap_or_else(Answer::not_found),
-    })?;
+    let done = if host.hooks().any(HookPoint::BeforeIssue) {
+        let ask =
+            Ask { caller: asker.caller(), source: source.clone(), what, target: target.clone(), limits };
+        // What the host itself refuses is no question to anybody.
+        host.store().look_at_request(ask.clone(), key).await?.map_err(|refusal| refused(&refusal))?;
+        let between = Between { scope: &scope, instance, source: &source.label(), target: &target };
+        let question = Question::Issue(policy::admission(&host, &asker, &between).await?);
+        let on_record = ("ticket.issue", format!("{target} {scope}:{instance}"));
+        policy::ask(&host, &asker, question, on_record, None).await?;
+        host.store().issue_ticket(Ask { caller: asker.caller(), ..ask }, key).await?
+    } else {
+        host.store().request_ticket(asker.caller(), source.clone(), what, target.clone(), key, limits).await?
+    };
+    let issued = done.map_err(|refusal| refused(&refusal))?;
     let ticket = json!({
         "id": issued.id.reveal(), "scope": scope.as_str(), "instanceId": instance.to_string(),
         "source": source.label(), "target": target, "expiresAt": time(issued.expires_at),
     });
     Ok((StatusCode::CREATED, Json(json!({ "ok": true, "ticket": ticket }))))
+}
+
+fn refused(refusal: &Refusal) -> Answer {
+    match refusal {
+        Refusal::InstanceStale => Answer::new(StatusCode::SERVICE_UNAVAILABLE, "Instance is stale"),
+        Refusal::TicketLimit => Answer::new(StatusCode::SERVICE_UNAVAILABLE, "Ticket limit reached"),
+        // Who may not is told no more than who asks for what is not there.
+        refusal => Answer::too_often(refusal).unwrap_or_else(Answer::not_found),
+    }
 }
 
 /// What the agent that asks can redeem. With `?wait=` the answer comes when there is something, at the latest after so
@@ -137,8 +153,23 @@ pub(super) async fn validate(
     let invalid = || Answer::new(StatusCode::UNAUTHORIZED, "Invalid ticket");
     let id = ticket(body.as_ref())?.ok_or_else(invalid)?;
     let target = asker.agent_if().ok_or_else(invalid)?;
-    let done = host.store().redeem_ticket(asker.caller(), target.clone(), &id).await?;
-    let redeemed = done.map_err(|_| invalid())?;
+    let redeemed = if host.hooks().any(HookPoint::AfterValidate) {
+        // Used up first, so that hooks are asked once for each ticket; it opens nothing before they allowed it.
+        let held = host.store().hold_ticket(asker.caller(), target.clone(), &id).await?;
+        let held = held.map_err(|_| invalid())?;
+        let (source, label) = (held.source.label(), target.label());
+        let between =
+            Between { scope: &held.scope, instance: held.instance, source: &source, target: &label };
+        let question = Question::Validate(policy::admission(&host, &asker, &between).await?);
+        let on_record = ("ticket.redeem", id.digest().to_string());
+        policy::ask(&host, &asker, question, on_record, Some(id.digest())).await?;
+        let released = host.store().release_ticket(asker.caller(), target.clone(), &id).await?;
+        released.map_err(|_| invalid())?;
+        held
+    } else {
+        let done = host.store().redeem_ticket(asker.caller(), target.clone(), &id).await?;
+        done.map_err(|_| invalid())?
+    };
     Ok(Json(json!({
         "valid": true, "scope": redeemed.scope.as_str(), "instanceId": redeemed.instance.to_string(),
         "source": redeemed.source.label(), "target": target.label(), "transport": redeemed.transport,

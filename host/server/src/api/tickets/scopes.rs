@@ -13,7 +13,7 @@ use super::body::Body;
 use super::caller::{Asker, of_agent};
 use super::form::{Form, Issues};
 use super::page::{Page, time};
-use super::{assignments, instances};
+use super::{assignments, instances, policy};
 use crate::host::Host;
 
 pub(super) const STRATEGIES: &str = "tunnel, relay, direct";
@@ -71,6 +71,7 @@ pub(super) async fn register(
     let spec = spec(body.as_ref())?;
     asker.may_on("scope:write", &target(&spec.name))?;
     let told = told(&spec);
+    policy::scope(&host, &asker, "register", &spec.name, Some(&spec)).await?;
     host.store().register_scope(asker.caller(), spec.clone()).await?.map_err(|e| refused(&e, &spec.name))?;
     Ok((StatusCode::CREATED, told))
 }
@@ -90,6 +91,7 @@ pub(super) async fn update(
         return Err(Issues::one("name", "A scope keeps its name; register another one"));
     }
     let told = told(&spec);
+    policy::scope(&host, &asker, "update", &name, Some(&spec)).await?;
     host.store().update_scope(asker.caller(), spec).await?.map_err(|e| refused(&e, &name))?;
     Ok(told)
 }
@@ -109,6 +111,7 @@ pub(super) async fn remove(
     let name = named(&name);
     asker.may_on("scope:remove", &name.as_ref().map(target).unwrap_or_default())?;
     let name = name?;
+    policy::scope(&host, &asker, "remove", &name, None).await?;
     host.store().remove_scope(asker.caller(), name.clone()).await?.map_err(|e| refused(&e, &name))?;
     Ok(Json(json!({ "ok": true, "name": name.as_str() })))
 }

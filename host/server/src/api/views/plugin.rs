@@ -15,7 +15,7 @@ use crate::trust::Standing;
 pub struct PluginView {
     /// What the operator calls it.
     pub name: String,
-    /// `update-source`, `notifier`; none when its file tells nothing.
+    /// `update-source`, `notifier`, `hook`; none when its file tells nothing.
     pub world: Option<String>,
     /// `running`, `quarantined`, `disabled`, `needs-grants`, `failed`.
     pub status: String,
@@ -119,7 +119,7 @@ pub enum LimitUnit {
 /// A capability: what was asked for, what was given, what was used.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct GrantView {
-    /// `http`, `kv`, `credentials`.
+    /// `http`, `kv`, `credentials`, `tickets`, `scopes`.
     pub capability: String,
     /// What the manifest asks for; none when it does not.
     pub requested: Option<Vec<String>>,

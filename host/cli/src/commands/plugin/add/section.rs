@@ -54,7 +54,7 @@ impl Section<'_> {
                 !request.optional
                     && match &request.capability {
                         Capability::Http { origins, .. } => origins.is_empty(),
-                        Capability::Kv => false,
+                        Capability::Kv | Capability::Tickets | Capability::Scopes => false,
                         Capability::Credentials { .. } => true,
                     }
             })
@@ -78,7 +78,9 @@ impl Section<'_> {
                 }
                 (text, origins.is_empty())
             }
-            Capability::Kv => (format!("[plugins.{key}.grants]\nkv = true\n"), false),
+            switch @ (Capability::Kv | Capability::Tickets | Capability::Scopes) => {
+                (format!("[plugins.{key}.grants]\n{} = true\n", switch.word()), false)
+            }
             Capability::Credentials { names } => {
                 let one = |name: &String| {
                     let variable = line(name).replace('-', "_").to_ascii_uppercase();
