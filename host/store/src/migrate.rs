@@ -14,10 +14,11 @@ use sqlx::{
 use crate::{error::StoreError, store::Backend};
 
 /// Version, what it does, and its text. Append only: what was released is never edited.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "initial", include_str!("../../../migrations/0001_initial.sql")),
     (2, "plugin history", include_str!("../../../migrations/0002_plugin_history.sql")),
     (3, "tickets", include_str!("../../../migrations/0003_tickets.sql")),
+    (5, "enrolment", include_str!("../../../migrations/0005_enrolment.sql")),
 ];
 
 /// The newest schema that this program knows.

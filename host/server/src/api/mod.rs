@@ -9,7 +9,11 @@ pub mod certificate;
 pub mod channels;
 pub mod checks;
 #[expect(unused_qualifications, reason = "generated from the paths")]
+mod crl;
+#[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod deliveries;
+#[expect(unused_qualifications, reason = "generated from the paths")]
+pub mod enrolments;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod events;
 mod health;
@@ -22,7 +26,7 @@ pub(crate) mod origin;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod plugins;
 pub(crate) mod problem;
-mod tickets;
+pub(crate) mod tickets;
 pub mod trust;
 pub mod views;
 
@@ -33,7 +37,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
@@ -62,6 +66,11 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/agents", get(agents::list).post(agents::enrol))
         .route("/agents/{label}", get(agents::show).patch(agents::change).delete(agents::revoke))
         .route("/agents/{label}/certificates", post(agents::certify))
+        .route("/enrolments", get(enrolments::list).post(enrolments::invite))
+        .route("/enrolments/{id}", delete(enrolments::uninvite))
+        .route("/enrolments/pending", get(enrolments::pending))
+        .route("/enrolments/pending/{id}/approve", post(enrolments::approve))
+        .route("/enrolments/pending/{id}/reject", post(enrolments::reject))
         .route("/audit", get(audit::list))
         .route("/audit/verify", get(audit::verify))
         .route("/trust", get(trust::show))
@@ -90,6 +99,7 @@ pub(crate) fn router(host: Host) -> Router {
         })
         .layer(middleware::from_fn_with_state(host.clone(), auth::require_token))
         .merge(tickets::router(host.clone()))
+        .route("/api/v1/certificates/crl", get(crl::serve))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .layer(middleware::from_fn_with_state(host.clone(), pki::recognise))

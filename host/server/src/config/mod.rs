@@ -12,6 +12,7 @@
 //! network; no problem, debug text or reference holds a secret.
 
 mod check;
+mod enrolment;
 mod host;
 mod limits;
 mod load;
@@ -42,6 +43,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+pub use enrolment::Enrolment;
 pub use host::{Checks, Database, Delivery, Egress, LogFormat, Quarantine, Server, Telemetry};
 pub use limits::{LimitOverrides, PluginLimits};
 pub use load::MAX_CONFIG;
@@ -70,6 +72,8 @@ pub struct Config {
     pub database: Database,
     /// What the host's own authority writes into certificates.
     pub pki: Pki,
+    /// How machines become agents.
+    pub enrolment: Enrolment,
     /// How agents admit each other.
     pub tickets: Tickets,
     /// Whose plugins run.

@@ -4,7 +4,9 @@
 //! folder ([`files`]). Every request is told apart from then on: an agent, or nobody. What cannot be told apart is
 //! refused, and no header about certificates reaches a handler.
 
+mod crl;
 pub mod files;
+mod issue;
 mod recognise;
 mod revoked;
 mod tls;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use waystation_pki::{
-    Authorities, Identities, LegacyAuthority, Naming, PkiError, ProxyRules, Serial, TrustStore,
+    Authorities, Identities, LegacyAuthority, Naming, Pin, PkiError, ProxyRules, Serial, TrustStore,
     TrustedProxies,
 };
 
@@ -24,6 +26,8 @@ use crate::config::Config;
 use crate::error::StartError;
 use revoked::RevokedSerials;
 
+pub(crate) use crl::NoList;
+pub(crate) use issue::{Issued, NotIssued};
 pub(crate) use recognise::{Connection, agent, recognise};
 pub(crate) use tls::Door;
 pub(crate) use watch::watch;
@@ -36,6 +40,7 @@ pub struct Pki {
     proxies: Option<ProxyRules>,
     door: Option<Door>,
     revoked: RevokedSerials,
+    crl: crl::Crl,
 }
 
 impl Pki {
@@ -48,6 +53,7 @@ impl Pki {
         let naming = Naming {
             trust_domain: config.pki.trust_domain.as_str().parse().map_err(setting("pki.trust_domain"))?,
             organization: config.pki.organization.as_str().parse().map_err(setting("pki.organization"))?,
+            crl_url: config.pki.crl_url.as_ref().map(ToString::to_string),
         };
         let (tls, proxy) = (&config.server.tls, &config.server.proxy);
         let proxies = match proxy.certificate_header {
@@ -84,7 +90,7 @@ impl Pki {
         };
         let revoked = RevokedSerials::new(config.pki.revoked.clone());
         revoked.look(identities.trust())?;
-        Ok(Self { naming, identities, authorities, proxies, door, revoked })
+        Ok(Self { naming, identities, authorities, proxies, door, revoked, crl: crl::Crl::default() })
     }
 
     /// Recognises agents.
@@ -111,6 +117,18 @@ impl Pki {
     /// once, also for connections that are open.
     pub fn set_revoked(&self, serials: HashSet<Serial>) {
         self.revoked.set_stored(serials, self.identities.trust());
+    }
+
+    /// By what somebody who was invited knows this host, where it speaks TLS itself.
+    pub(crate) fn pin(&self) -> Option<Pin> {
+        self.door
+            .as_ref()
+            .zip(self.authorities.as_ref())
+            .and_then(|(door, authorities)| door.pin(authorities))
+    }
+
+    pub(crate) fn crl(&self) -> &crl::Crl {
+        &self.crl
     }
 
     pub(crate) fn revoked(&self) -> &RevokedSerials {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use waystation_core::enrolment::EnrolmentLimits;
 use waystation_core::name::TenantName;
 use waystation_core::ticket::{TicketKey, TicketLimits};
 
@@ -24,6 +25,7 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) struct Tickets {
     pub(crate) key: TicketKey,
     pub(crate) limits: Arc<TicketLimits>,
+    pub(crate) enrolment: EnrolmentLimits,
     private_addresses: bool,
 }
 
@@ -32,7 +34,8 @@ impl Tickets {
     pub(crate) fn open(config: &Config) -> Result<Self, StartError> {
         let key = key::open(config.tickets.key_file.as_deref(), &config.server.data_dir)?;
         let limits = Arc::new(config.tickets.limits());
-        Ok(Self { key, limits, private_addresses: config.tickets.private_addresses })
+        let enrolment = config.enrolment.limits();
+        Ok(Self { key, limits, enrolment, private_addresses: config.tickets.private_addresses })
     }
 
     /// Whether a target may be sent to this host.
@@ -50,6 +53,11 @@ pub(crate) fn default_tenant() -> Option<TenantName> {
 pub(crate) async fn sweep(host: Host, stop: CancellationToken) {
     let Some(tenant) = default_tenant() else { return };
     while !stop.is_cancelled() {
+        match host.store().sweep_enrolments(jiff::Timestamp::now()).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(e) => tracing::error!(code = e.code(), error = %e, "enrolments were not swept; trying again"),
+        }
         let origin = Origin::default();
         let caller = origin.caller(tenant.clone(), "host".into(), "host");
         match host.store().sweep_tickets(caller, Arc::clone(&host.tickets().limits)).await {

@@ -7,6 +7,7 @@ mod agents;
 mod assignments;
 mod caller;
 mod ending;
+pub mod enrolment;
 mod facts;
 mod instances;
 mod rate;
@@ -17,7 +18,7 @@ mod sessions;
 mod sweep;
 mod tally;
 
-pub use agents::{Agent, IssuedCertificate, Revoked};
+pub use agents::{Agent, IssuedCertificate, Revoked, RevokedCertificate};
 pub use assignments::{Assignment, AssignmentFilter};
 pub use caller::Caller;
 pub use redeem::Redeemed;

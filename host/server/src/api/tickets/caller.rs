@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 use waystation_core::agent::AgentName;
 use waystation_core::name::TenantName;
+use waystation_identity::AgentKey;
 use waystation_store::tickets::Caller;
 
 use super::answer::Answer;
@@ -78,7 +79,11 @@ impl Asker {
 /// Puts an [`Asker`] into each request, or refuses it. A token that is there has to be right, whoever's connection it
 /// is on: nobody is less than what they say.
 pub(super) async fn tell(State(host): State<Host>, mut request: Request, next: Next) -> Response {
-    match asker(&host, &request) {
+    let keyed = match keyed(&host, request.headers()).await {
+        Ok(keyed) => keyed,
+        Err(answer) => return answer.into_response(),
+    };
+    match asker(&host, &request, keyed) {
         Ok(asker) => {
             request.extensions_mut().insert(Arc::new(asker));
             next.run(request).await
@@ -87,10 +92,24 @@ pub(super) async fn tell(State(host): State<Host>, mut request: Request, next: N
     }
 }
 
-fn asker(host: &Host, request: &Request) -> Result<Asker, Answer> {
+/// The agent whose key a request carries.
+async fn keyed(host: &Host, headers: &HeaderMap) -> Result<Option<(TenantName, AgentName)>, Answer> {
+    match bearer(headers).and_then(|text| text.parse::<AgentKey>().ok()) {
+        Some(key) => Ok(host.store().agent_of_key(&key.digest()).await?),
+        None => Ok(None),
+    }
+}
+
+fn asker(host: &Host, request: &Request, keyed: Option<(TenantName, AgentName)>) -> Result<Asker, Answer> {
     let tenant = default_tenant().ok_or_else(Answer::not_found)?;
     let (headers, extensions) = (request.headers(), request.extensions());
-    let (tenant, who) = match (headers.get(header::AUTHORIZATION), pki::agent(extensions)) {
+    let connected = pki::agent(extensions);
+    // A key on the connection of somebody else is not theirs.
+    let same = |name: &AgentName| connected.as_ref().is_none_or(|agent| agent.name == *name);
+    if let Some((tenant, name)) = keyed.filter(|(_, name)| same(name)) {
+        return Ok(Asker { tenant, who: Who::Agent(name), origin: Origin::of(headers, extensions) });
+    }
+    let (tenant, who) = match (headers.get(header::AUTHORIZATION), connected) {
         (Some(_), _) if bearer(headers).is_some_and(|token| host.token().matches(token)) => {
             (tenant, Who::Operator)
         }
