@@ -9,7 +9,7 @@ use waystation_tests::settings::documents;
 use waystation_tests::{Answer, Folder, Host, Reply, StandIn, until};
 
 /// Every route, with a path that exists on a fresh host where that is possible.
-const ROUTES: [(&str, &str, &str); 35] = [
+const ROUTES: [(&str, &str, &str); 42] = [
     ("GET", "/api/v1/host", "/api/v1/host"),
     ("GET", "/api/v1/items", "/api/v1/items"),
     ("POST", "/api/v1/items", "/api/v1/items"),
@@ -25,6 +25,13 @@ const ROUTES: [(&str, &str, &str); 35] = [
     ("PATCH", "/api/v1/agents/{label}", "/api/v1/agents/x"),
     ("DELETE", "/api/v1/agents/{label}", "/api/v1/agents/x"),
     ("POST", "/api/v1/agents/{label}/certificates", "/api/v1/agents/x/certificates"),
+    ("GET", "/api/v1/enrolments", "/api/v1/enrolments"),
+    ("POST", "/api/v1/enrolments", "/api/v1/enrolments"),
+    ("DELETE", "/api/v1/enrolments/{id}", "/api/v1/enrolments/x"),
+    ("GET", "/api/v1/enrolments/pending", "/api/v1/enrolments/pending"),
+    ("POST", "/api/v1/enrolments/pending/{id}/approve", "/api/v1/enrolments/pending/x/approve"),
+    ("POST", "/api/v1/enrolments/pending/{id}/reject", "/api/v1/enrolments/pending/x/reject"),
+    ("GET", LISTS, "/api/v1/certificates/crl?form=none"),
     ("GET", "/api/v1/audit", "/api/v1/audit"),
     ("GET", "/api/v1/audit/verify", "/api/v1/audit/verify"),
     ("GET", "/api/v1/trust", "/api/v1/trust"),
@@ -46,6 +53,9 @@ const ROUTES: [(&str, &str, &str); 35] = [
     ("GET", "/healthz", "/healthz"),
     ("GET", "/readyz", "/readyz"),
 ];
+
+/// For everybody; a host without TLS has none.
+const LISTS: &str = "/api/v1/certificates/crl";
 
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
@@ -74,6 +84,10 @@ async fn a_stranger_learns_nothing_but_that_somebody_is_there() -> Result<()> {
         let bare = api.send(api.anonymous(method.clone(), path)).await?;
         if OPEN.contains(&path) {
             assert_eq!(bare.status, 200, "{path}");
+            continue;
+        }
+        if path == LISTS {
+            assert_problem(&bare, 404, "no-authority");
             continue;
         }
         assert_problem(&bare, 401, "unauthorized");

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod agents;
+mod enrol;
 mod registry;
 pub(crate) mod sign;
 
@@ -10,7 +11,8 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use url::Url;
 
-pub(crate) use agents::{Agent, Audit};
+pub(crate) use agents::{Agent, Audit, Invite};
+pub(crate) use enrol::{Enrol as EnrolArgs, Known, Renew as RenewArgs};
 pub(crate) use registry::{IndexAccess, IndexCommand, Registry, Roles, SignFor};
 
 /// A self-hosted control plane for fleets: everything that touches the outside
@@ -87,6 +89,10 @@ pub(crate) enum Command {
     /// Agents: machines with certificates of this host, and what they may do
     #[command(subcommand)]
     Agent(Agent),
+    /// Become an agent of a host, with a token that somebody there made for this machine
+    Enrol(EnrolArgs),
+    /// Renew the certificate of an agent that `enrol` made
+    Renew(RenewArgs),
     /// The record of what was done
     #[command(subcommand)]
     Audit(Audit),
@@ -111,6 +117,12 @@ pub(crate) enum Pki {
     Show,
     /// Make the next authority, which issues from the next start on
     Rotate,
+    /// Fetch the lists of revoked certificates from the host, for proxies
+    Crl {
+        /// Where to write them, in PEM [default: standard output]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
