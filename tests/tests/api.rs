@@ -86,8 +86,10 @@ async fn a_stranger_learns_nothing_but_that_somebody_is_there() -> Result<()> {
             assert_eq!(bare.status, 200, "{path}");
             continue;
         }
-        if path == LISTS {
-            assert_problem(&bare, 404, "no-authority");
+        if path.starts_with(LISTS) {
+            assert_problem(&bare, 422, "bad-query");
+            let none = api.send(api.anonymous(method.clone(), LISTS)).await?;
+            assert_problem(&none, 404, "no-authority");
             continue;
         }
         assert_problem(&bare, 401, "unauthorized");

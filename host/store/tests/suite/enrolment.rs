@@ -85,6 +85,15 @@ pub(crate) async fn a_token_enrols_as_often_as_it_may(db: Db) {
     let again = redeem(&store, attempt(&token, "mac", 1, Some(1), "03"), 2).await;
     assert_eq!(again, Ok(Came::Again(agent)));
     assert_eq!(redeem(&store, attempt(&token, "mac", 2, Some(1), "04"), 2).await, Err(No::Used));
+    let many = 20;
+    for n in 0..many {
+        let again = redeem(&store, attempt(&token, "mac", 1, Some(1), &format!("again {n}")), 2).await;
+        if let Err(No::TooOften { retry_after }) = again {
+            assert!(n > 5 && retry_after > 0);
+            break;
+        }
+        assert!(n + 1 < many, "it gets certificates without end");
+    }
     let listed = store.invites(&tenant("default"), None, 10).await.unwrap();
     assert_eq!((listed[0].id, listed[0].used, listed[0].uses), (id, 1, 1));
     let unknown = EnrolmentToken::generate();

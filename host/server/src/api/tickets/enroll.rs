@@ -14,7 +14,7 @@ use waystation_core::agent::{AgentName, Label};
 use waystation_core::enrolment::{EnrolRefusal, binding};
 use waystation_core::machine_uid::MachineUid;
 use waystation_identity::{AgentKey, EnrolmentToken};
-use waystation_pki::PeerAddress;
+use waystation_pki::{KeyHash, PeerAddress};
 use waystation_store::enrolment::{Attempt, Came, Credentials};
 use waystation_store::tickets::Caller;
 
@@ -52,7 +52,7 @@ impl Wanted {
             let label = optional(form.has("label"), || form.parsed("label", 50, &mut issues));
             let machine = optional(form.has("machine_id"), || form.parsed("machine_id", 100, &mut issues));
             let key = optional(form.has("key"), || form.truth("key", &mut issues));
-            let key = key.map(|key| key.unwrap_or_default());
+            let key = key.map(Option::unwrap_or_default);
             // Who gets a key can do without a certificate.
             let needed = form.has("csr") || key == Some(false);
             let csr = optional(needed, || csr(&form, &mut issues));
@@ -128,7 +128,7 @@ pub(super) async fn enroll(
     let public = issued.as_ref().map(|issued| issued.key);
     let attempt = Attempt {
         token,
-        binding: binding(public.as_ref().map(|key| key.as_bytes()), &name, wanted.machine.as_ref()),
+        binding: binding(public.as_ref().map(KeyHash::as_bytes), &name, wanted.machine.as_ref()),
         name: name.clone(),
         machine: wanted.machine,
         credentials: Credentials {
@@ -148,6 +148,10 @@ pub(super) async fn enroll(
         }
         Json(body)
     };
+    if let Err(refusal) = &came {
+        // The record holds as many of them as it may.
+        tracing::debug!(code = refusal.code(), %name, address = caller.address, "an enrolment was refused");
+    }
     Ok(match came.map_err(|refusal| refused(refusal, &name.label()))? {
         Came::Enrolled { new, .. } => {
             let status = if new && wanted.ours { StatusCode::CREATED } else { StatusCode::OK };

@@ -13,6 +13,7 @@ use waystation_identity::{Agent, CredentialDigest, Enrolment};
 use super::super::agents::{Enrol, IssuedCertificate};
 use super::super::caller::Caller;
 use super::super::facts::enrolled;
+use super::super::rate::Rate;
 use super::knock::refused;
 use super::{Outcome, capabilities, record};
 use crate::changes::{Change, Work};
@@ -116,15 +117,15 @@ impl Change for Redeem {
 impl Redeem {
     async fn token(&self, work: &mut Work<'_>) -> Result<Option<Found>, StoreError> {
         let Self { caller, attempt, .. } = self;
-        let found: Option<(String, Option<String>, Option<String>, i64, i64, i64, i64, i64)> =
-            sqlx::query_as(
-                "SELECT id, label, delegated_by, approve, uses, used, created_at, expires_at
+        type Columns = (String, Option<String>, Option<String>, i64, i64, i64, i64, i64);
+        let found: Option<Columns> = sqlx::query_as(
+            "SELECT id, label, delegated_by, approve, uses, used, created_at, expires_at
              FROM enrolment_tokens WHERE digest = $1 AND tenant = $2",
-            )
-            .bind(attempt.token.as_bytes().as_slice())
-            .bind(caller.tenant.as_str())
-            .fetch_optional(work.db())
-            .await?;
+        )
+        .bind(attempt.token.as_bytes().as_slice())
+        .bind(caller.tenant.as_str())
+        .fetch_optional(work.db())
+        .await?;
         let Some((id, label, delegated, approve, uses, used, created, expires)) = found else {
             return Ok(None);
         };
@@ -268,6 +269,11 @@ impl Redeem {
         let (Some(agent), Some(certificate)) = (agent, &self.attempt.credentials.certificate) else {
             return Ok(Err(EnrolRefusal::Used));
         };
+        // Each leaves a row.
+        let rate = Rate { requests: 10, window: std::time::Duration::from_secs(3_600) };
+        if let Err(retry_after) = rate.take(work, &format!("again {agent}"), caller.now).await? {
+            return Ok(Err(EnrolRefusal::TooOften { retry_after }));
+        }
         certificate.keep(work, &agent, caller.now).await?;
         Ok(Ok(Came::Again(parsed(&agent)?)))
     }
