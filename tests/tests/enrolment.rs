@@ -6,12 +6,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use anyhow::Result;
 use futures::future::try_join_all;
 use jiff::Timestamp;
+use rcgen::{CertificateParams, KeyPair};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use waystation_tests::agents::{Party, TlsHost, Told};
 use waystation_tests::enrolling::Machine;
 use waystation_tests::patience::until;
-use waystation_tests::{Database, Folder, Ran};
+use waystation_tests::{Database, Folder, Host, Ran};
 
 const SHELL: &str = "shell:connect";
 /// So that addresses are not what is tested.
@@ -748,5 +750,140 @@ async fn no_token_is_taken_in_the_clear() -> Result<()> {
     let _ = plain.read_to_end(&mut answer).await;
     assert!(!String::from_utf8_lossy(&answer).contains("200"));
     assert_eq!(Machine::new()?.enrols(&host, &token, json!({})).await?.0, 200, "it was not used");
+    Ok(())
+}
+
+/// Two hosts of one database and one authority.
+#[tokio::test]
+async fn hosts_share_tokens_attempts_and_revocations() -> Result<()> {
+    let database = Database::make("hosts").await?;
+    let shared = share(&database.url()).await;
+    database.remove().await?;
+    shared
+}
+
+async fn share(url: &str) -> Result<()> {
+    let folders = [TlsHost::folder("")?, TlsHost::folder("")?];
+    let [first, second] = folders.map(|folder| folder.env("WAYSTATION_DATABASE_URL", url));
+    let one = TlsHost::start(&first).await?;
+    let (here, there) = (first.data().join("pki"), second.data().join("pki"));
+    std::fs::create_dir(&there)?;
+    for entry in std::fs::read_dir(here)? {
+        let path = entry?.path();
+        std::fs::copy(&path, there.join(path.file_name().unwrap()))?;
+    }
+    let two = TlsHost::start(&second).await?;
+    let (token, invited) = one.invite(&json!({ "label": "mac" })).await?;
+    let (_, other) = two.invite(&json!({ "label": "pc" })).await?;
+    assert_eq!(invited["pin"], other["pin"]);
+    let mac = Machine::new()?;
+    let told = mac.enrols(&two, &token, json!({})).await?;
+    assert_eq!(told.0, 200, "{told:?}");
+    for host in [&one, &two] {
+        assert_eq!(inbox(&mac.agent(host, &told)?).await?, 200);
+    }
+    // Deleted there, it is unknown here; and whose attempts are counted here and there are the same.
+    let path = format!("/api/v1/enrolments/{}", text(&other["id"]));
+    assert_eq!(one.operator()?.call("DELETE", &path, None).await?.0, 204);
+    for host in [&two, &one, &two, &one] {
+        let told = Machine::new()?.enrols(host, text(&other["token"]), json!({})).await?;
+        assert_eq!(refused(&told), (401, "Enrollment token is not known"));
+    }
+    for host in [&one, &two] {
+        assert_eq!(Machine::new()?.enrols(host, &token, json!({})).await?.0, 429);
+    }
+    assert_eq!(one.operator()?.call("DELETE", "/api/v1/agents/mac", None).await?.0, 200);
+    until("the other host knows", async || Ok(inbox(&mac.agent(&two, &told)?).await.is_err().then_some(())))
+        .await?;
+    let authority = std::fs::read(first.data().join("pki/authorities.pem"))?;
+    let authority = waystation_pki::AuthorityCertificate::read(&authority)?;
+    let mut numbers = Vec::new();
+    for host in [&one, &two] {
+        let der = host.anybody(None)?.bytes("/api/v1/certificates/crl").await?;
+        let list = waystation_pki::RevocationList::read(&der, &authority, None, Timestamp::now())?;
+        numbers.push((list.number, list.revoked.len()));
+    }
+    assert_eq!((numbers[0], numbers[0].1), (numbers[1], 1), "what is the same has the same number");
+    Ok(())
+}
+
+#[tokio::test]
+async fn behind_a_proxy_attempts_are_counted_for_whom_it_saw() -> Result<()> {
+    let proxy = "[server.proxy]\ntrusted = [\"127.0.0.1\"]\ncertificate_header = \"client-cert\"\n";
+    let folder = Folder::new(proxy)?;
+    let host = Host::start(&folder).await?;
+    let attempt = async |forwarded: &str| -> Result<u16> {
+        let body = json!({ "token": "none", "csr": "none" });
+        let request = host.api.anonymous(Method::POST, "/api/enroll").json(&body);
+        Ok(host.api.send(request.header("x-forwarded-for", forwarded)).await?.status)
+    };
+    for n in 0..5 {
+        // What the client wrote itself stands before what the proxy saw.
+        assert_eq!(attempt(&format!("203.0.113.{n}, 192.0.2.7")).await?, 401);
+    }
+    assert_eq!(attempt("203.0.113.9, 192.0.2.7").await?, 429);
+    assert_eq!(attempt("192.0.2.8").await?, 401);
+    let made = folder.run(&["agent", "invite", "mac", "--json"]).await?.json()?;
+    assert_eq!(made["pin"], Value::Null, "the proxy speaks TLS, and its key is not known here");
+    let body = json!({ "token": made["token"], "csr": Machine::new()?.csr()? });
+    let request = host.api.anonymous(Method::POST, "/api/enroll").json(&body);
+    assert_eq!(host.api.send(request.header("x-forwarded-for", "192.0.2.9")).await?.status, 200);
+    let rows = folder.run(&["audit", "list", "--action", "agent.enrol", "--json"]).await?;
+    assert!(rows.stdout.contains("192.0.2.9"), "{rows:?}");
+    host.stop().await?;
+
+    // Where no proxy is trusted the header says nothing.
+    let plain = Folder::new("")?;
+    let host = Host::start(&plain).await?;
+    for n in 0..6 {
+        let body = json!({ "token": "none", "csr": "none" });
+        let request = host.api.anonymous(Method::POST, "/api/enroll").json(&body);
+        let told = host.api.send(request.header("x-forwarded-for", format!("192.0.2.{n}"))).await?;
+        assert_eq!(told.status, if n < 5 { 401 } else { 429 });
+    }
+    host.stop().await
+}
+
+#[tokio::test]
+async fn hosts_with_a_certificate_of_their_own_are_known_by_it() -> Result<()> {
+    let files = "certificate = \"server.pem\"\nkey = \"server.key\"\n";
+    let folder = TlsHost::folder(&format!("{files}{OFTEN}"))?;
+    // What this system trusts.
+    let roots = folder.path().join("server.pem").display().to_string();
+    let folder = folder.env("SSL_CERT_FILE", &roots);
+    let key = KeyPair::generate()?;
+    let certificate = CertificateParams::new(["localhost".to_owned()])?.self_signed(&key)?;
+    std::fs::write(folder.path().join("server.pem"), certificate.pem())?;
+    std::fs::write(folder.path().join("server.key"), key.serialize_pem())?;
+    let host = TlsHost::start(&folder).await?;
+    let url = format!("https://localhost:{}", host.address.rsplit(':').next().unwrap());
+    let own = waystation_pki::Certificate::from_der(certificate.der())?.key_hash();
+    let run = async |args: &[&str]| -> Result<Ran> {
+        folder.run(&[args, &["--url", &url, "--json"]].concat()).await
+    };
+    let made = run(&["agent", "invite", "mac"]).await?.json()?;
+    assert_eq!(text(&made["pin"]), format!("sha256:{own}"));
+    let enrol =
+        ["enrol", "--host", &url, "--token", text(&made["token"]), "--out", "mac", "--wait", "0s", "--json"];
+    let other = format!("sha256:{}", "0".repeat(64));
+    assert_eq!(
+        failed(&folder.run(&[&enrol[..], &["--pin", &other]].concat()).await?)["code"],
+        "pin-mismatch"
+    );
+    let ran = folder.run(&[&enrol[..], &["--pin", text(&made["pin"])]].concat()).await?;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let state: Value = serde_json::from_str(&std::fs::read_to_string(folder.path().join("mac/agent.json"))?)?;
+    assert_eq!(state["trust"], made["pin"], "what the host's authority signs is not what the listener shows");
+    let ran = folder.run(&["renew", "--out", "mac", "--json"]).await?;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // Or by a file, or as any other server.
+    let made = run(&["agent", "invite", "pc", "--approve"]).await?.json()?;
+    let token = text(&made["token"]);
+    let enrol = ["enrol", "--host", &url, "--token", token, "--out", "pc", "--wait", "0s", "--json"];
+    let ran = folder.run(&[&enrol[..], &["--ca", "server.pem"]].concat()).await?;
+    assert_eq!(failed(&ran)["code"], "approval-pending");
+    assert_eq!(failed(&folder.run(&enrol).await?)["code"], "approval-pending");
+    let none = ["--ca", "data/pki/authorities.pem"];
+    assert_eq!(failed(&folder.run(&[&enrol[..], &none].concat()).await?)["code"], "tls");
     Ok(())
 }
