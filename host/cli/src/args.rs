@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use url::Url;
 
-pub(crate) use agents::{Agent, Audit, Invite};
+pub(crate) use agents::{Agent, Audit, Invite, Pki};
 pub(crate) use enrol::{Enrol as EnrolArgs, Known, Renew as RenewArgs};
 pub(crate) use registry::{IndexAccess, IndexCommand, Registry, Roles, SignFor};
 
@@ -108,20 +108,6 @@ pub(crate) enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Pki {
-    /// The authorities of this host; the first one issues
-    Show,
-    /// Make the next authority, which issues from the next start on
-    Rotate,
-    /// Fetch the lists of revoked certificates from the host, for proxies
-    Crl {
-        /// Where to write them, in PEM [default: standard output]
-        #[arg(long, short, value_name = "FILE")]
-        output: Option<PathBuf>,
     },
 }
 

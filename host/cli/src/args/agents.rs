@@ -1,4 +1,4 @@
-//! Arguments of `waystation agent` and `waystation audit`.
+//! Arguments of `waystation agent`, `waystation pki` and `waystation audit`.
 
 use std::path::PathBuf;
 
@@ -89,6 +89,21 @@ pub(crate) struct Invite {
     /// Let each machine that comes with it wait for `agent approve`
     #[arg(long)]
     pub(crate) approve: bool,
+}
+
+/// `waystation pki`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Pki {
+    /// The authorities of this host; the first one issues
+    Show,
+    /// Make the next authority, which issues from the next start on
+    Rotate,
+    /// Fetch the lists of revoked certificates from the host, for proxies
+    Crl {
+        /// Where to write them, in PEM [default: standard output]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 /// `waystation audit`
