@@ -72,6 +72,13 @@ async fn the_command_line_invites_enrols_and_renews() -> Result<()> {
     }
     let made = invite(&["--uses", "3"]).await?;
     let again = ["--token", text(&made["token"]), "--pin", pin, "--label", "pc"];
+    let open = enrol("pc", &["--token", text(&made["token"]), "--pin", pin]).await?;
+    let open = failed(&open);
+    assert_eq!(
+        (&open["code"], text(&open["hint"]).contains("--label")),
+        (&json!("bad-body"), true),
+        "{open}"
+    );
     assert_eq!(failed(&enrol("pc", &again).await?)["code"], "collision-pending");
     let listed = folder.run(&["agent", "pending", "--json"]).await?.json()?;
     let waits = &listed["pending"][0];

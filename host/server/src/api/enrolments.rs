@@ -260,7 +260,8 @@ pub(crate) async fn invite(
         approve: body.approve,
         replace: false,
     };
-    let expires_at = new.expires_at;
+    // As it is kept.
+    let expires_at = Timestamp::from_microsecond(new.expires_at.as_microsecond()).unwrap_or(new.expires_at);
     let done = host.store().invite(caller, token.digest(), new).await?;
     let id = done.map_err(|refusal| refused(refusal, "agent", body.label.as_deref().unwrap_or_default()))?;
     let invited = Invited {

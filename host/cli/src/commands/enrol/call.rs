@@ -42,9 +42,11 @@ impl Told {
 
     /// Why not.
     pub(super) fn message(&self) -> String {
-        match self.body["error"].as_str() {
-            Some(error) => error.to_owned(),
-            None => format!("it answered {}", self.status),
+        let issue = &self.body["details"]["issues"][0];
+        match (self.body["error"].as_str(), issue["path"][0].as_str(), issue["message"].as_str()) {
+            (Some(error), Some(field), Some(why)) => format!("{error}: {field}: {why}"),
+            (Some(error), ..) => error.to_owned(),
+            (None, ..) => format!("it answered {}", self.status),
         }
     }
 
@@ -53,6 +55,7 @@ impl Told {
         match self.body["details"]["code"].as_str() {
             Some(code) if !code.is_empty() => code,
             _ if self.status == 429 => "too-often",
+            _ if self.body["details"]["issues"].is_array() => "bad-body",
             _ => "unexpected-answer",
         }
     }
