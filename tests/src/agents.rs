@@ -111,6 +111,22 @@ impl TlsHost {
         Ok(Identity { certificate, key: key.serialize_pem(), authorities: self.roots.clone() })
     }
 
+    /// Somebody with this certificate and the key of it.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn with_certificate(&self, pem: &str, key: &KeyPair) -> Result<Party> {
+        self.party(Some((pem, key)), None)
+    }
+
+    /// The same with both as files hold them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn with_files(&self, certificate: &str, key: &str) -> Result<Party> {
+        self.with_certificate(certificate, &KeyPair::from_pem(key)?)
+    }
+
     fn party(&self, identity: Option<(&str, &KeyPair)>, authorization: Option<&str>) -> Result<Party> {
         let mut store = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(self.roots.as_bytes()) {
@@ -152,6 +168,28 @@ impl Party {
     /// Asks there from now on.
     pub fn moved_to(&mut self, host: &TlsHost) {
         self.address.clone_from(&host.address);
+    }
+
+    /// The same, with this in `Authorization`.
+    #[must_use]
+    pub fn with_authorization(self, value: &str) -> Self {
+        Self { authorization: format!("authorization: {value}\r\n"), ..self }
+    }
+
+    /// Fetches what is no JSON.
+    ///
+    /// # Errors
+    /// When there is no good answer.
+    pub async fn bytes(&self, path: &str) -> Result<Vec<u8>> {
+        let stream = TcpStream::connect(&self.address).await?;
+        let mut stream = self.connector.connect(ServerName::try_from("localhost")?, stream).await?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").context("half an answer")?;
+        ensure!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        Ok(answer.split_off(end + 4))
     }
 
     /// A connection that is kept.
@@ -272,6 +310,29 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Asks once, and gives the status and the head of the answer.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn answer_head(&mut self, method: &str, path: &str, body: &Value) -> Result<(u16, String)> {
+        let body = body.to_string();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{}\r\n{body}",
+            body.len(),
+            self.authorization,
+        );
+        self.stream.get_mut().write_all(request.as_bytes()).await?;
+        self.stream.get_mut().flush().await?;
+        let (mut head, mut line) = (String::new(), String::new());
+        while self.stream.read_line(&mut line).await? > 2 {
+            head.push_str(&line.trim_end().to_ascii_lowercase());
+            head.push('\n');
+            line.clear();
+        }
+        let status = head.split_whitespace().nth(1).context("no status")?.parse()?;
+        Ok((status, head))
+    }
+
     /// Asks.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ pub mod api;
 pub mod authority;
 pub mod built;
 pub mod database;
+pub mod enrolling;
 pub mod folder;
 pub mod host;
 pub mod lossy;

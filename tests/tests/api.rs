@@ -9,7 +9,7 @@ use waystation_tests::settings::documents;
 use waystation_tests::{Answer, Folder, Host, Reply, StandIn, until};
 
 /// Every route, with a path that exists on a fresh host where that is possible.
-const ROUTES: [(&str, &str, &str); 67] = [
+const ROUTES: [(&str, &str, &str); 74] = [
     ("GET", "/api/v1/host", "/api/v1/host"),
     ("GET", "/api/v1/items", "/api/v1/items"),
     ("POST", "/api/v1/items", "/api/v1/items"),
@@ -25,6 +25,13 @@ const ROUTES: [(&str, &str, &str); 67] = [
     ("PATCH", "/api/v1/agents/{label}", "/api/v1/agents/x"),
     ("DELETE", "/api/v1/agents/{label}", "/api/v1/agents/x"),
     ("POST", "/api/v1/agents/{label}/certificates", "/api/v1/agents/x/certificates"),
+    ("GET", "/api/v1/enrolments", "/api/v1/enrolments"),
+    ("POST", "/api/v1/enrolments", "/api/v1/enrolments"),
+    ("DELETE", "/api/v1/enrolments/{id}", "/api/v1/enrolments/x"),
+    ("GET", "/api/v1/enrolments/pending", "/api/v1/enrolments/pending"),
+    ("POST", "/api/v1/enrolments/pending/{id}/approve", "/api/v1/enrolments/pending/x/approve"),
+    ("POST", "/api/v1/enrolments/pending/{id}/reject", "/api/v1/enrolments/pending/x/reject"),
+    ("GET", LISTS, "/api/v1/certificates/crl?form=none"),
     ("GET", "/api/v1/audit", "/api/v1/audit"),
     ("GET", "/api/v1/audit/verify", "/api/v1/audit/verify"),
     ("GET", "/api/v1/trust", "/api/v1/trust"),
@@ -79,6 +86,9 @@ const ROUTES: [(&str, &str, &str); 67] = [
     ("GET", "/readyz", "/readyz"),
 ];
 
+/// For everybody; a host without TLS has none.
+const LISTS: &str = "/api/v1/certificates/crl";
+
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Where those ask who are nobody yet.
@@ -120,6 +130,12 @@ async fn a_stranger_learns_nothing_but_that_somebody_is_there() -> Result<()> {
         }
         if method == Method::POST && TO_BECOME_SOMEBODY.contains(&path) {
             assert_ne!(text(&bare.json(), "code"), "unauthorized", "{path}");
+            continue;
+        }
+        if path.starts_with(LISTS) {
+            assert_problem(&bare, 422, "bad-query");
+            let none = api.send(api.anonymous(method.clone(), LISTS)).await?;
+            assert_problem(&none, 404, "no-authority");
             continue;
         }
         assert_problem(&bare, 401, "unauthorized");

@@ -43,6 +43,7 @@ fn agent(authority: &Authority, name: &str) -> Agent {
     let naming = Naming {
         trust_domain: "waystation.internal".parse().unwrap(),
         organization: Organization::default(),
+        crl_url: None,
     };
     let issued = authority.issue_agent(&request, &subject, &naming, Timestamp::now()).unwrap();
     Agent { der: CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap(), key }

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod agents;
+mod enrol;
 mod registry;
 pub(crate) mod sign;
 mod users;
@@ -12,7 +13,8 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use url::Url;
 
-pub(crate) use agents::{Agent, Audit};
+pub(crate) use agents::{Agent, Audit, Invite, Pki};
+pub(crate) use enrol::{Enrol as EnrolArgs, Known, Renew as RenewArgs};
 pub(crate) use registry::{IndexAccess, IndexCommand, Registry, Roles, SignFor};
 pub(crate) use users::{Account, Auth, Login, Role, Token, User, Welcome};
 pub(crate) use tickets::{Assign, Instance, Most, Scope, Session, Ticket};
@@ -127,6 +129,10 @@ pub(crate) enum Command {
     /// Sessions, which tickets open
     #[command(subcommand)]
     Session(Session),
+    /// Become an agent of a host, with a token that somebody there made for this machine
+    Enrol(EnrolArgs),
+    /// Renew the certificate of an agent that `enrol` made
+    Renew(RenewArgs),
     /// The record of what was done
     #[command(subcommand)]
     Audit(Audit),
@@ -143,14 +149,6 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Pki {
-    /// The authorities of this host; the first one issues
-    Show,
-    /// Make the next authority, which issues from the next start on
-    Rotate,
 }
 
 #[derive(Debug, Args)]

@@ -284,6 +284,12 @@ impl Client {
         self.send(Method::DELETE, path, &[], None).await.map(drop)
     }
 
+    /// The whole answer as it is.
+    pub(crate) async fn bytes(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Bytes, Failure> {
+        let answer = self.send(Method::GET, path, query, None).await?;
+        Ok(answer.into_body().collect().await.map_err(|_| went_away())?.to_bytes())
+    }
+
     /// Sends, and hands over the answer line by line as it comes.
     pub(crate) async fn lines(
         &self,
@@ -307,7 +313,7 @@ impl Client {
 }
 
 /// What TLS said, however deep it lies.
-fn refused<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+pub(crate) fn refused<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
     if let Some(error) = error.downcast_ref() {
         return Some(error);
     }

@@ -104,6 +104,11 @@ id!(
     "an access token id"
 );
 id!(
+    /// One token that machines enrol with, or one enrolment that waits.
+    EnrolmentId,
+    "an enrolment id"
+);
+id!(
     /// One event.
     EventId,
     "an event id"

@@ -191,6 +191,18 @@ pub enum PkiError {
     /// The subject that a proxy sent cannot be read.
     #[error("the subject that the proxy sent cannot be used: {0}")]
     Subject(#[from] DnError),
+    /// A private key of an agent cannot be read.
+    #[error("the agent's key is no P-256 key in PEM (PKCS#8); enrol the agent again in another folder")]
+    AgentKey,
+    /// A pin is none.
+    #[error("a pin is `sha256:` and 64 hex digits; copy it from the invitation")]
+    PinForm,
+    /// The server is not the one of the pin.
+    #[error(
+        "the server shows no certificate with the pinned key: it is another server, or its key changed; ask whoever sent \
+         the invitation"
+    )]
+    Pin,
     /// The cryptography refused.
     #[error("a certificate could not be made: {why}")]
     Crypto {
@@ -241,6 +253,9 @@ impl PkiError {
             Self::Header { .. } => "proxy-header",
             Self::NotVerified => "proxy-not-verified",
             Self::Subject(error) => error.code(),
+            Self::AgentKey => "agent-key",
+            Self::PinForm => "pin-form",
+            Self::Pin => "pin-mismatch",
             Self::Crypto { .. } => "pki-crypto",
         }
     }

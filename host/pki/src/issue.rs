@@ -1,7 +1,7 @@
 //! Certificates of agents.
 
 use jiff::{SignedDuration, Timestamp};
-use rcgen::{DnType, ExtendedKeyUsagePurpose, SanType};
+use rcgen::{CrlDistributionPoint, DnType, ExtendedKeyUsagePurpose, SanType};
 
 use crate::naming::SpiffeId;
 use crate::{
@@ -70,6 +70,8 @@ impl Authority {
         };
         params.subject_alt_names = vec![SanType::URI(id.to_string().try_into()?)];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.crl_distribution_points =
+            naming.crl_url.iter().map(|url| CrlDistributionPoint { uris: vec![url.clone()] }).collect();
         let issued = params.signed_by(request, self.issuer())?;
         let issued = self.checked(issued.der(), request.info())?;
         Ok(IssuedCertificate {

@@ -9,6 +9,7 @@
 //! nobody: there is no name that stands for more because it is missing or cannot be read. No private key prints.
 #![forbid(unsafe_code)]
 
+mod agent_key;
 mod authority;
 mod certificate;
 mod crl;
@@ -25,6 +26,7 @@ mod key;
 mod legacy;
 mod naming;
 mod pem;
+mod pin;
 mod proxy;
 mod request;
 mod rotation;
@@ -33,6 +35,7 @@ mod server;
 mod tls;
 mod trust;
 
+pub use agent_key::AgentKeyPair;
 pub use authority::{AUTHORITY_LIFE, Authority, AuthorityCertificate};
 pub use certificate::{Certificate, MAX_CERTIFICATE, Version};
 pub use crl::{CrlNumber, Reason, RevocationList, Revoked};
@@ -43,6 +46,7 @@ pub use identity::{ClientIdentity, Identities, Peer, Presented};
 pub use issue::{AGENT_LIFE, AgentSubject, BACKDATE, IssuedCertificate};
 pub use legacy::LegacyAuthority;
 pub use naming::{Naming, Organization, Tenant, TrustDomain};
+pub use pin::{Pin, PinnedServer};
 pub use proxy::{CertificateHeader, PeerAddress, ProxyRules, TrustedProxies};
 pub use request::{CertificateRequest, KeyKind, MAX_REQUEST};
 pub use rotation::Authorities;

@@ -91,6 +91,8 @@ pub struct Naming {
     pub trust_domain: TrustDomain,
     /// `O` of subjects.
     pub organization: Organization,
+    /// Where the list of revoked certificates is to be had, if certificates say so.
+    pub crl_url: Option<String>,
 }
 
 /// The id of an agent.

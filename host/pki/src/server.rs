@@ -31,6 +31,7 @@ pub struct ServerNames {
 /// A certificate of the host's authority for its listener, and the key.
 pub struct ServerCertificate {
     certificate: Certificate,
+    authority: CertificateDer<'static>,
     key: Key,
 }
 
@@ -96,10 +97,10 @@ impl ServerCertificate {
         &self.certificate
     }
 
-    /// What the listener sends. The authority is not in it: who trusts it has it.
+    /// What the listener sends. The authority is in it for those who know but the hash of its key: see [`crate::Pin`].
     #[must_use]
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
-        vec![self.certificate.der.clone()]
+        vec![self.certificate.der.clone(), self.authority.clone()]
     }
 
     /// The key in PEM (PKCS#8).
@@ -126,6 +127,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = Key::generate()?;
         let issued = params.signed_by(&key.pair, self.issuer())?;
-        Ok(ServerCertificate { certificate: self.checked(issued.der(), &key.public())?, key })
+        let authority = self.certificate().certificate.der.clone();
+        Ok(ServerCertificate { certificate: self.checked(issued.der(), &key.public())?, authority, key })
     }
 }

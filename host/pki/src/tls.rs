@@ -178,6 +178,14 @@ impl ServerKey {
         Ok(())
     }
 
+    /// The hash of the key of the certificate that is shown now.
+    #[must_use]
+    pub fn key_hash(&self) -> Option<crate::KeyHash> {
+        let current = self.current.load();
+        let leaf = current.cert.first()?;
+        crate::Certificate::from_der(leaf).ok().map(|certificate| certificate.key_hash())
+    }
+
     fn of_issued(certificate: &ServerCertificate) -> Result<CertifiedKey, PkiError> {
         let key = certificate.key().pair.serialized_der().to_vec();
         certified(certificate.chain(), PrivateKeyDer::Pkcs8(key.into()))

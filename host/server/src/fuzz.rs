@@ -30,11 +30,20 @@ pub fn lock(data: &[u8]) {
     }
 }
 
+/// What a machine that wants to enrol sends: refused with a sentence, or with a token and something to enrol.
+pub fn enrol_body(data: &[u8]) {
+    crate::api::tickets::enroll::holds(data);
+}
+
 #[cfg(test)]
 mod tests {
     /// Seeds, and inputs on which something was found before.
     #[test]
     fn seeds_of_fuzzing_hold() {
-        waystation_seeds::hold(&[("config", super::config), ("lock", super::lock)]);
+        waystation_seeds::hold(&[
+            ("config", super::config),
+            ("enrol-body", super::enrol_body),
+            ("lock", super::lock),
+        ]);
     }
 }

@@ -253,11 +253,11 @@ impl Host {
     /// # Errors
     /// Those of the database; then nothing changes.
     pub async fn look_at_revocations(&self) -> Result<(), StoreError> {
-        let serials = self.store().revoked_serials(Timestamp::now()).await?;
-        let parsed = serials.iter().map(|serial| serial.parse()).collect::<Result<_, _>>();
-        let parsed =
-            parsed.map_err(|e: waystation_pki::PkiError| StoreError::Corrupt { what: e.to_string() })?;
-        self.pki().set_revoked(parsed);
+        let corrupt = |e: waystation_pki::PkiError| StoreError::Corrupt { what: e.to_string() };
+        let revoked = self.store().revoked_certificates(Timestamp::now()).await?;
+        let parsed = revoked.iter().map(|one| one.serial.parse()).collect::<Result<_, _>>();
+        self.pki().set_revoked(parsed.map_err(corrupt)?);
+        self.pki().crl().set(&revoked).await.map_err(corrupt)?;
         Ok(())
     }
 

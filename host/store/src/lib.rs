@@ -39,4 +39,5 @@ pub use outbox::{Claimed, OutboxCounts, Settled};
 pub use plugins::PluginRecord;
 pub use store::{Route, Store, StoreOptions, nowhere};
 pub use tasks::Task;
+pub use tickets::enrolment;
 pub use url::DatabaseUrl;

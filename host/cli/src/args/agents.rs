@@ -1,8 +1,11 @@
-//! Arguments of `waystation agent` and `waystation audit`.
+//! Arguments of `waystation agent`, `waystation pki` and `waystation audit`.
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use jiff::SignedDuration;
+
+use super::enrol::time;
 
 /// `waystation agent`
 #[derive(Debug, Subcommand)]
@@ -41,10 +44,65 @@ pub(crate) enum Agent {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Invite a machine: make a token with which it enrols itself
+    Invite(Invite),
+    /// List invitations, without their tokens
+    Invites,
+    /// Delete an invitation: nobody enrols with it any more
+    Uninvite {
+        /// Its id, from `agent invites`
+        id: String,
+    },
+    /// List enrolments that wait for a person
+    Pending,
+    /// Say yes to an enrolment that waits
+    Approve {
+        /// Its id, from `agent pending`
+        id: String,
+    },
+    /// Say no to an enrolment that waits
+    Reject {
+        /// Its id, from `agent pending`
+        id: String,
+    },
     /// Revoke an agent, and those that it enrolled: certificates, tickets and sessions end at once
     Revoke {
         /// Its label
         label: String,
+    },
+}
+
+/// `waystation agent invite`
+#[derive(Debug, Args)]
+pub(crate) struct Invite {
+    /// What to call the agent: LABEL, or plugin-agent:DELEGATOR:NAME [default: whoever comes says so]
+    pub(crate) label: Option<String>,
+    /// Something that it may do, such as shell:connect; once for each
+    #[arg(long = "capability", value_name = "CAPABILITY")]
+    pub(crate) capabilities: Vec<String>,
+    /// How often the token may be used [default: 1]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) uses: Option<u32>,
+    /// For how long, such as 1h [default: as enrolment.life says, 15m]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) ttl: Option<SignedDuration>,
+    /// Let each machine that comes with it wait for `agent approve`
+    #[arg(long)]
+    pub(crate) approve: bool,
+}
+
+/// `waystation pki`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Pki {
+    /// The authorities of this host; the first one issues
+    Show,
+    /// Make the next authority, which issues from the next start on
+    Rotate,
+    /// Fetch the lists of revoked certificates from the host, for proxies
+    Crl {
+        /// Where to write them, in PEM [default: standard output]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
 }
 

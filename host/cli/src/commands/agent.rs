@@ -7,6 +7,7 @@ use waystation_server::api::agents::{AgentPage, Enrolled, EnrolledAgent, NewCert
 
 use crate::args::{Agent, Global};
 use crate::client::Client;
+use crate::commands::invite;
 use crate::exit::{Failure, Outcome};
 use crate::{files, output};
 
@@ -43,6 +44,12 @@ pub(crate) async fn run(global: &Global, command: &Agent) -> Outcome {
             certificate(global, Some(&issued), output.as_deref());
             Ok(())
         }
+        Agent::Invite(wanted) => invite::invite(global, &client, wanted).await,
+        Agent::Invites => invite::invites(global, &client).await,
+        Agent::Uninvite { id } => invite::uninvite(global, &client, id).await,
+        Agent::Pending => invite::pending(global, &client).await,
+        Agent::Approve { id } => invite::settle(global, &client, id, "approve").await,
+        Agent::Reject { id } => invite::settle(global, &client, id, "reject").await,
         Agent::Revoke { label } => {
             let gone: RevokedAgents = client.delete_for(&["agents", label]).await?;
             if global.json {

@@ -1,30 +1,53 @@
 //! `waystation pki`
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use serde_json::json;
 use waystation_server::StartError;
 use waystation_server::config::Config;
-use waystation_server::pki::files;
+use waystation_server::pki::files as kept;
 
 use crate::args::{Global, Pki};
+use crate::client::Client;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::{config, output};
+use crate::{config, files, output};
 
-/// Works on the files of the data folder: an authority is made by whoever may read its key.
-pub(crate) fn run(global: &Global, pki: &Pki) -> Outcome {
+/// Works on the files of the data folder, since an authority is made by whoever may read its key; what is revoked, the
+/// host knows.
+pub(crate) async fn run(global: &Global, pki: &Pki) -> Outcome {
+    match pki {
+        Pki::Crl { output } => crl(global, output.as_deref()).await,
+        Pki::Show => authorities(global, false),
+        Pki::Rotate => authorities(global, true),
+    }
+}
+
+async fn crl(global: &Global, file: Option<&Path>) -> Outcome {
+    let lists = Client::new(global)?.bytes(&["certificates", "crl"], &[("form", "pem")]).await?;
+    match file {
+        Some(file) => files::replace(file, &lists),
+        None => {
+            output::line(String::from_utf8_lossy(&lists).trim_end());
+            Ok(())
+        }
+    }
+}
+
+fn authorities(global: &Global, rotate: bool) -> Outcome {
     let config = config::load(global)?;
     let now = Timestamp::now();
     let data = &config.server.data_dir;
-    let authorities = match pki {
-        Pki::Show => files::existing(data, now),
-        Pki::Rotate => files::rotate(data, &organization(&config)?, now).map(Some),
+    let authorities = match rotate {
+        false => kept::existing(data, now),
+        true => kept::rotate(data, &organization(&config)?, now).map(Some),
     };
     let Some(authorities) = authorities.map_err(failed)? else {
         let hint =
             "a host makes one when `server.tls` is enabled or `server.proxy.certificate_header` is set";
         return Err(Failure::new(Exit::NotFound, "this host has no authority of its own").hint(hint));
     };
-    let bundle = files::bundle(data);
+    let bundle = kept::bundle(data);
     if global.json {
         let list: Vec<_> = authorities
             .trusted(now)
@@ -49,7 +72,7 @@ pub(crate) fn run(global: &Global, pki: &Pki) -> Outcome {
         ));
     }
     output::note(format!("All of them are in {}", bundle.display()));
-    if matches!(pki, Pki::Rotate) {
+    if rotate {
         output::note(
             "Give that file to proxies and agents, then restart the host: it issues with the new one then.",
         );

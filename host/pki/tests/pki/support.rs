@@ -29,7 +29,11 @@ pub(crate) fn later(days: i64) -> Timestamp {
 }
 
 pub(crate) fn naming() -> Naming {
-    Naming { trust_domain: "fleet.example".parse().unwrap(), organization: Organization::default() }
+    Naming {
+        trust_domain: "fleet.example".parse().unwrap(),
+        organization: Organization::default(),
+        crl_url: None,
+    }
 }
 
 pub(crate) fn authority() -> Authority {

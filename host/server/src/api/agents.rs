@@ -12,13 +12,13 @@ use utoipa::{IntoParams, ToSchema};
 use waystation_core::access::Target;
 use waystation_core::agent::AgentName;
 use waystation_core::ticket::{Capability, Refusal};
-use waystation_pki::{AgentSubject, CertificateRequest};
 use waystation_store::tickets::{Agent, Caller, IssuedCertificate};
 
 use crate::api::body::Body;
 use crate::api::problem::Problem;
 use crate::api::who::Who;
 use crate::host::Host;
+use crate::pki::{Issued, NotIssued};
 
 /// Agents per page, unless asked otherwise.
 const PAGE: u32 = 200;
@@ -40,6 +40,9 @@ pub struct EnrolledAgent {
     pub revoked_at: Option<Timestamp>,
     /// What it may do.
     pub capabilities: Vec<String>,
+    /// What its machine said to be when it enrolled. It proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_uid: Option<String>,
 }
 
 impl From<Agent> for EnrolledAgent {
@@ -50,6 +53,7 @@ impl From<Agent> for EnrolledAgent {
             enrolled_at: agent.enrolled_at,
             revoked_at: agent.revoked_at,
             capabilities: agent.capabilities.iter().map(ToString::to_string).collect(),
+            machine_uid: agent.machine.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -146,11 +150,11 @@ pub(super) fn target(name: &AgentName) -> Target {
     Target { machine: label.as_str().parse().ok(), ..Target::default() }
 }
 
-fn named(label: &str) -> Result<AgentName, Problem> {
+pub(crate) fn named(label: &str) -> Result<AgentName, Problem> {
     AgentName::from_label(label).map_err(|e| Problem::bad(e.code(), e.to_string()))
 }
 
-fn capabilities(list: &[String]) -> Result<BTreeSet<Capability>, Problem> {
+pub(crate) fn capabilities(list: &[String]) -> Result<BTreeSet<Capability>, Problem> {
     if list.len() > MAX_CAPABILITIES {
         let detail = format!("an agent has at most {MAX_CAPABILITIES} capabilities");
         return Err(Problem::bad("too-many-capabilities", detail));
@@ -174,32 +178,22 @@ fn refused(refusal: Refusal, name: &AgentName) -> Problem {
 }
 
 /// Issues a certificate for the key of a request.
-fn issue(host: &Host, name: &AgentName, caller: &Caller, csr: &str) -> Result<NewCertificate, Problem> {
-    let refused = |e: waystation_pki::PkiError| Problem::bad(e.code(), e.to_string());
-    let Some(authorities) = host.pki().authorities() else {
-        let detail =
-            "this host has no authority; set `server.tls.enabled` or `server.proxy.certificate_header`";
-        return Err(Problem::new(StatusCode::CONFLICT, "no-authority", detail));
-    };
-    let request = CertificateRequest::read(csr.as_bytes()).map_err(refused)?;
-    let tenant = caller.tenant.as_str().parse().map_err(refused)?;
-    let subject = AgentSubject { name: name.clone(), tenant };
-    let issued = authorities.issuing().issue_agent(&request, &subject, host.pki().naming(), caller.now);
-    let issued = issued.map_err(refused)?;
-    Ok(NewCertificate {
-        certificate: issued.pem,
-        authorities: authorities.bundle(caller.now),
-        serial: issued.serial.to_string(),
-        fingerprint: issued.fingerprint.to_string(),
-        expires: issued.not_after,
-    })
-}
-
-impl NewCertificate {
-    fn kept(&self) -> IssuedCertificate {
-        let (serial, fingerprint) = (self.serial.clone(), self.fingerprint.clone());
-        IssuedCertificate { serial, fingerprint, expires_at: self.expires }
-    }
+fn issue(
+    host: &Host,
+    name: &AgentName,
+    caller: &Caller,
+    csr: &str,
+) -> Result<(NewCertificate, IssuedCertificate), Problem> {
+    let issued = host.pki().issue(name, &caller.tenant, csr, caller.now).map_err(|e| {
+        let status = match e {
+            NotIssued::NoAuthority => StatusCode::CONFLICT,
+            NotIssued::Pki(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Problem::new(status, e.code(), e.to_string())
+    })?;
+    let kept = issued.kept();
+    let Issued { certificate, authorities, serial, fingerprint, expires, .. } = issued;
+    Ok((NewCertificate { certificate, authorities, serial, fingerprint, expires }, kept))
 }
 
 /// Lists agents, revoked ones too.
@@ -251,7 +245,7 @@ pub(crate) async fn enrol(
     who.may_on("agent:write", &target(&name))?;
     let capabilities = capabilities(&body.capabilities)?;
     let issued = body.csr.as_deref().map(|csr| issue(&host, &name, &caller, csr)).transpose()?;
-    let certificate = issued.as_ref().map(NewCertificate::kept);
+    let (issued, certificate) = issued.unzip();
     let done = host.store().enrol_agent(caller, name.clone(), capabilities, certificate).await?;
     done.map_err(|refusal| refused(refusal, &name))?;
     Ok((StatusCode::CREATED, Json(Enrolled { agent: found(&host, &who, &name).await?, issued })))
@@ -285,8 +279,8 @@ pub(crate) async fn certify(
 ) -> Result<(StatusCode, Json<NewCertificate>), Problem> {
     let (name, caller) = (named(&label)?, who.caller());
     who.may_on("agent:write", &target(&name))?;
-    let issued = issue(&host, &name, &caller, &body.csr)?;
-    let done = host.store().add_certificate(caller, name.clone(), issued.kept()).await?;
+    let (issued, kept) = issue(&host, &name, &caller, &body.csr)?;
+    let done = host.store().add_certificate(caller, name.clone(), kept).await?;
     done.map_err(|refusal| refused(refusal, &name))?;
     Ok((StatusCode::CREATED, Json(issued)))
 }

@@ -11,9 +11,13 @@ pub mod certificate;
 pub mod channels;
 pub mod checks;
 #[expect(unused_qualifications, reason = "generated from the paths")]
+mod crl;
+#[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod deliveries;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod devices;
+#[expect(unused_qualifications, reason = "generated from the paths")]
+pub mod enrolments;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod events;
 mod health;
@@ -30,7 +34,7 @@ mod plugins;
 pub(crate) mod problem;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod roles;
-mod tickets;
+pub(crate) mod tickets;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod tokens;
 pub mod trust;
@@ -80,6 +84,11 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/agents", get(agents::list).post(agents::enrol))
         .route("/agents/{label}", get(agents::show).patch(agents::change).delete(agents::revoke))
         .route("/agents/{label}/certificates", post(agents::certify))
+        .route("/enrolments", get(enrolments::list).post(enrolments::invite))
+        .route("/enrolments/{id}", delete(enrolments::uninvite))
+        .route("/enrolments/pending", get(enrolments::pending))
+        .route("/enrolments/pending/{id}/approve", post(enrolments::approve))
+        .route("/enrolments/pending/{id}/reject", post(enrolments::reject))
         .route("/audit", get(audit::list))
         .route("/audit/verify", get(audit::verify))
         .route("/trust", get(trust::show))
@@ -141,6 +150,7 @@ pub(crate) fn router(host: Host) -> Router {
         .merge(open)
         .merge(pages::router())
         .merge(tickets::router(host.clone()))
+        .route("/api/v1/certificates/crl", get(crl::serve))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .layer(middleware::from_fn_with_state(host.clone(), pki::recognise))

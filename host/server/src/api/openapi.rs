@@ -5,15 +5,17 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::api::{
-    account, agents, audit, certificate, channels, checks, deliveries, devices, events, health, items, login,
-    metrics, plugins, roles, tokens, trust, users,
+    account, agents, audit, certificate, channels, checks, crl, deliveries, devices, enrolments, events, health, items,
+    login, metrics, plugins, roles, tokens, trust, users,
 };
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Waystation", description = "The API of a Waystation host."),
     paths(
-        agents::list, agents::show, agents::enrol, agents::change, agents::certify, agents::revoke, audit::list,
+        agents::list, agents::show, agents::enrol, agents::change, agents::certify, agents::revoke, enrolments::list,
+        enrolments::invite, enrolments::uninvite, enrolments::pending, enrolments::approve, enrolments::reject,
+        crl::serve, audit::list,
         audit::verify, plugins::host, items::list, items::add, items::show, items::remove, checks::check, plugins::list,
         plugins::show, plugins::enable, plugins::disable, plugins::logs, plugins::follow, trust::show,
         trust::refresh, certificate::show, events::list, events::follow, channels::list, channels::test, deliveries::list, deliveries::dead, deliveries::replay,

@@ -23,6 +23,7 @@ pub(super) fn check(config: &Config, tree: &Node, report: &mut Report) {
     check.database();
     check.peers();
     check.backoffs();
+    check.enrolment();
     check.limits();
     for (name, plugin) in &config.plugins {
         let path = Path::of(&["plugins", name.as_str()]);
@@ -105,6 +106,12 @@ impl Check<'_> {
             let paths = [Path::of(&[section, "backoff"]), Path::of(&[section, "max_backoff"])];
             self.ordered(&paths, &first, &last, Code::OutOfRange);
         }
+    }
+
+    fn enrolment(&mut self) {
+        let enrolment = &self.config.enrolment;
+        let paths = [Path::of(&["enrolment", "life"]), Path::of(&["enrolment", "max_life"])];
+        self.ordered(&paths, &enrolment.life, &enrolment.max_life, Code::OutOfRange);
     }
 
     /// Reports a value above another one that bounds it, at the one that was written.

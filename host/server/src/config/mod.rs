@@ -12,6 +12,7 @@
 //! network; no problem, debug text or reference holds a secret.
 
 mod check;
+mod enrolment;
 mod host;
 mod identity;
 mod limits;
@@ -43,6 +44,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+pub use enrolment::Enrolment;
 pub use host::{Checks, Database, Delivery, Egress, LogFormat, Quarantine, Server, Telemetry};
 pub use identity::Identity;
 pub use limits::{LimitOverrides, PluginLimits};
@@ -76,6 +78,8 @@ pub struct Config {
     pub pki: Pki,
     /// How users log in.
     pub identity: Identity,
+    /// How machines become agents.
+    pub enrolment: Enrolment,
     /// How agents admit each other.
     pub tickets: Tickets,
     /// Whose plugins run.

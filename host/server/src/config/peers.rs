@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use waystation_pki::DnForm;
 
-use super::text::{Network, Organization, ServerName, TrustDomain};
+use super::text::{HttpUrl, Network, Organization, ServerName, TrustDomain};
 
 /// TLS on `server.listen`, with a certificate of the client where it has one.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -79,6 +79,10 @@ pub struct Pki {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "path"))]
     pub revoked: Option<PathBuf>,
+    /// Where others get the list of revoked certificates. It is written into certificates of agents; without it they do
+    /// not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crl_url: Option<HttpUrl>,
 }
 
 impl Default for Pki {
@@ -87,6 +91,7 @@ impl Default for Pki {
             organization: Organization::waystation(),
             trust_domain: TrustDomain::internal(),
             revoked: None,
+            crl_url: None,
         }
     }
 }

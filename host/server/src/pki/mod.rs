@@ -4,7 +4,9 @@
 //! folder ([`files`]). Every request is told apart from then on: an agent, or nobody. What cannot be told apart is
 //! refused, and no header about certificates reaches a handler.
 
+mod crl;
 pub mod files;
+mod issue;
 mod recognise;
 mod revoked;
 mod tls;
@@ -18,7 +20,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use tokio::sync::watch::Receiver;
 use waystation_pki::{
-    Authorities, Identities, LegacyAuthority, Naming, PeerAddress, PkiError, ProxyRules, Serial, TrustStore,
+    Authorities, Identities, LegacyAuthority, Naming, PeerAddress, Pin, PkiError, ProxyRules, Serial, TrustStore,
     TrustedProxies,
 };
 
@@ -26,6 +28,8 @@ use crate::config::Config;
 use crate::error::StartError;
 use revoked::RevokedSerials;
 
+pub(crate) use crl::NoList;
+pub(crate) use issue::{Issued, NotIssued};
 pub(crate) use recognise::{Connection, agent, recognise};
 pub(crate) use tls::Door;
 pub(crate) use watch::watch;
@@ -39,6 +43,7 @@ pub struct Pki {
     forwarders: TrustedProxies,
     door: Option<Door>,
     revoked: RevokedSerials,
+    crl: crl::Crl,
 }
 
 impl Pki {
@@ -51,6 +56,7 @@ impl Pki {
         let naming = Naming {
             trust_domain: config.pki.trust_domain.as_str().parse().map_err(setting("pki.trust_domain"))?,
             organization: config.pki.organization.as_str().parse().map_err(setting("pki.organization"))?,
+            crl_url: config.pki.crl_url.as_ref().map(ToString::to_string),
         };
         let (tls, proxy) = (&config.server.tls, &config.server.proxy);
         let proxies = match proxy.certificate_header {
@@ -92,7 +98,8 @@ impl Pki {
         };
         let revoked = RevokedSerials::new(config.pki.revoked.clone());
         revoked.look(identities.trust())?;
-        Ok(Self { naming, identities, authorities, proxies, forwarders, door, revoked })
+        let crl = crl::Crl::default();
+        Ok(Self { naming, identities, authorities, proxies, forwarders, door, revoked, crl })
     }
 
     /// Recognises agents.
@@ -124,6 +131,18 @@ impl Pki {
     /// Changes when somebody may have been revoked.
     pub(crate) fn revocations(&self) -> Receiver<u64> {
         self.revoked.written()
+    }
+
+    /// By what somebody who was invited knows this host, where it speaks TLS itself.
+    pub(crate) fn pin(&self) -> Option<Pin> {
+        self.door
+            .as_ref()
+            .zip(self.authorities.as_ref())
+            .and_then(|(door, authorities)| door.pin(authorities))
+    }
+
+    pub(crate) fn crl(&self) -> &crl::Crl {
+        &self.crl
     }
 
     pub(crate) fn revoked(&self) -> &RevokedSerials {

@@ -40,6 +40,11 @@ impl RevokedSerials {
         Self { file, sets: Mutex::default(), written: watch::Sender::default() }
     }
 
+    /// Those of the file.
+    pub(super) fn listed(&self) -> Vec<Serial> {
+        self.sets.lock().listed.iter().cloned().collect()
+    }
+
     pub(super) fn set_stored(&self, serials: HashSet<Serial>, trust: &TrustStore) {
         let mut sets = self.sets.lock();
         sets.stored = serials;

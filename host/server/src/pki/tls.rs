@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsAcceptor;
 use waystation_pki::{
-    Authorities, ClientVerifier, Identities, PkiError, ServerKey, ServerNames, server_config,
+    Authorities, ClientVerifier, Identities, Pin, PkiError, ServerKey, ServerNames, server_config,
 };
 
 use super::files::text;
@@ -68,6 +68,14 @@ impl Door {
 
     pub(crate) const fn acceptor(&self) -> &TlsAcceptor {
         &self.acceptor
+    }
+
+    /// The key by which it is known: that of the authority, or its own where nobody here vouches for it.
+    pub(super) fn pin(&self, authorities: &Authorities) -> Option<Pin> {
+        match &self.source {
+            Source::Files { .. } => self.key.key_hash().map(Pin),
+            Source::Issued { .. } => Some(Pin(authorities.issuing().certificate().id())),
+        }
     }
 
     /// Replaces the certificate where files changed or its end comes near. Where that fails the present one stays.

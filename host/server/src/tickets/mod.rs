@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
+use waystation_core::enrolment::EnrolmentLimits;
 use waystation_core::name::TenantName;
 use waystation_core::ticket::{TicketKey, TicketLimits};
 use waystation_store::tickets::Looked;
@@ -31,6 +32,7 @@ pub(crate) struct Tickets {
     pub(crate) limits: Arc<TicketLimits>,
     /// How often one agent may listen at the same time.
     pub(crate) streams: usize,
+    pub(crate) enrolment: EnrolmentLimits,
     private_addresses: bool,
 }
 
@@ -41,8 +43,8 @@ impl Tickets {
         let key = key_file::open(KEY, config.tickets.key_file.as_deref(), &config.server.data_dir)?;
         let key = TicketKey::new(key);
         let limits = Arc::new(config.tickets.limits());
-        let streams = config.tickets.max_streams as usize;
-        Ok(Self { key, limits, streams, private_addresses: config.tickets.private_addresses })
+        let (enrolment, streams) = (config.enrolment.limits(), config.tickets.max_streams as usize);
+        Ok(Self { key, limits, enrolment, streams, private_addresses: config.tickets.private_addresses })
     }
 
     /// Whether a target may be sent to this host.
@@ -60,6 +62,11 @@ pub(crate) fn default_tenant() -> Option<TenantName> {
 pub(crate) async fn sweep(host: Host, stop: CancellationToken) {
     let Some(tenant) = default_tenant() else { return };
     while !stop.is_cancelled() {
+        match host.store().sweep_enrolments(jiff::Timestamp::now()).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(e) => tracing::error!(code = e.code(), error = %e, "enrolments were not swept; trying again"),
+        }
         let origin = Origin::default();
         let caller = origin.caller(tenant.clone(), "host".into(), "host");
         match host.store().sweep_tickets(caller, Arc::clone(&host.tickets().limits)).await {

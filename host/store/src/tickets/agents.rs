@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use waystation_core::agent::AgentName;
 use waystation_core::id::AgentId;
+use waystation_core::machine_uid::MachineUid;
 use waystation_core::name::TenantName;
 use waystation_core::ticket::{Capability, EndReason, Refusal};
 
@@ -30,6 +31,8 @@ pub struct Agent {
     pub revoked_at: Option<Timestamp>,
     /// What it may do.
     pub capabilities: BTreeSet<Capability>,
+    /// On which machine it said to be when it enrolled.
+    pub machine: Option<MachineUid>,
 }
 
 /// Who was revoked: the agent, and those that it had enrolled in its own name.
@@ -52,8 +55,24 @@ pub struct IssuedCertificate {
     pub expires_at: Timestamp,
 }
 
+/// A certificate that is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokedCertificate {
+    /// Its number.
+    pub serial: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// Whether that is because there is a newer one.
+    pub superseded: bool,
+}
+
 impl IssuedCertificate {
-    async fn keep(&self, work: &mut Work<'_>, agent: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn keep(
+        &self,
+        work: &mut Work<'_>,
+        agent: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO certificates (serial, agent_id, fingerprint, issued_at, expires_at)
              VALUES ($1, $2, $3, $4, $5)",
@@ -69,12 +88,12 @@ impl IssuedCertificate {
     }
 }
 
-struct Enrol {
-    caller: Caller,
-    name: AgentName,
-    capabilities: BTreeSet<Capability>,
-    certificate: Option<IssuedCertificate>,
-    id: AgentId,
+pub(super) struct Enrol {
+    pub(super) caller: Caller,
+    pub(super) name: AgentName,
+    pub(super) capabilities: BTreeSet<Capability>,
+    pub(super) certificate: Option<IssuedCertificate>,
+    pub(super) id: AgentId,
 }
 
 impl Change for Enrol {
@@ -88,7 +107,7 @@ impl Change for Enrol {
 }
 
 impl Enrol {
-    async fn enrol(&self, work: &mut Work<'_>) -> Result<Outcome<AgentId>, StoreError> {
+    pub(super) async fn enrol(&self, work: &mut Work<'_>) -> Result<Outcome<AgentId>, StoreError> {
         let Self { caller, name, .. } = self;
         let delegator = match name {
             AgentName::Agent { .. } => None,
@@ -247,11 +266,21 @@ impl Revoke {
         .await?;
         let (mut agents, mut sessions) = (Vec::with_capacity(revoked.len()), 0);
         for (id, label) in revoked {
-            sqlx::query("UPDATE certificates SET revoked_at = $2 WHERE agent_id = $1 AND revoked_at IS NULL")
-                .bind(id.as_str())
-                .bind(micros(caller.now))
-                .execute(work.db())
-                .await?;
+            // Those that were renewed would end later.
+            sqlx::query(
+                "UPDATE certificates SET revoked_at = $2, reason = 'withdrawn'
+                 WHERE agent_id = $1 AND (revoked_at IS NULL OR revoked_at > $2)",
+            )
+            .bind(id.as_str())
+            .bind(micros(caller.now))
+            .execute(work.db())
+            .await?;
+            for with_it in [
+                "DELETE FROM agent_keys WHERE agent_id = $1",
+                "DELETE FROM enrolment_tokens WHERE delegated_by = $1",
+            ] {
+                sqlx::query(with_it).bind(id.as_str()).execute(work.db()).await?;
+            }
             for (which, reason) in
                 [(Which::Source, EndReason::SourceRevoked), (Which::Target, EndReason::TargetRevoked)]
             {
@@ -296,18 +325,23 @@ impl Store {
         self.change(Certify { caller, name, certificate }).await
     }
 
-    /// Serials of revoked certificates that have not expired yet, of all tenants.
+    /// Revoked certificates that have not expired yet, of all tenants, by number.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn revoked_serials(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
-        let found = sqlx::query_scalar(
-            "SELECT serial FROM certificates WHERE revoked_at IS NOT NULL AND expires_at > $1",
+    pub async fn revoked_certificates(&self, now: Timestamp) -> Result<Vec<RevokedCertificate>, StoreError> {
+        let found: Vec<(String, i64, Option<String>)> = sqlx::query_as(
+            "SELECT serial, revoked_at, reason FROM certificates
+             WHERE revoked_at IS NOT NULL AND revoked_at <= $1 AND expires_at > $1 ORDER BY serial",
         )
         .bind(micros(now))
         .fetch_all(self.reader())
         .await?;
-        Ok(found)
+        let revoked = |(serial, at, reason): (String, i64, Option<String>)| {
+            let superseded = reason.as_deref() == Some("superseded");
+            Ok(RevokedCertificate { serial, at: time(at)?, superseded })
+        };
+        found.into_iter().map(revoked).collect()
     }
 
     /// Gives an agent these capabilities and no others. Tickets and sessions that need one that it lost end.
@@ -341,7 +375,7 @@ impl Store {
     /// Those of the database.
     pub async fn agent(&self, tenant: &TenantName, name: &AgentName) -> Result<Option<Agent>, StoreError> {
         let found: Option<AgentColumns> = sqlx::query_as(
-            "SELECT id, label, enrolled_at, revoked_at FROM agents WHERE tenant = $1 AND label = $2",
+            "SELECT id, label, enrolled_at, revoked_at, machine_uid FROM agents WHERE tenant = $1 AND label = $2",
         )
         .bind(tenant.as_str())
         .bind(name.label())
@@ -364,7 +398,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Agent>, StoreError> {
         let found: Vec<AgentColumns> = sqlx::query_as(
-            "SELECT id, label, enrolled_at, revoked_at FROM agents WHERE tenant = $1 AND label > $2
+            "SELECT id, label, enrolled_at, revoked_at, machine_uid FROM agents WHERE tenant = $1 AND label > $2
              ORDER BY label LIMIT $3",
         )
         .bind(tenant.as_str())
@@ -380,7 +414,7 @@ impl Store {
     }
 
     async fn with_capabilities(&self, columns: AgentColumns) -> Result<Agent, StoreError> {
-        let (id, label, enrolled_at, revoked_at) = columns;
+        let (id, label, enrolled_at, revoked_at, machine) = columns;
         let capabilities: Vec<String> =
             sqlx::query_scalar("SELECT capability FROM agent_capabilities WHERE agent_id = $1")
                 .bind(id.as_str())
@@ -392,8 +426,9 @@ impl Store {
             enrolled_at: time(enrolled_at)?,
             revoked_at: revoked_at.map(time).transpose()?,
             capabilities: capabilities.iter().map(|one| parsed(one)).collect::<Result<_, _>>()?,
+            machine: machine.as_deref().map(parsed).transpose()?,
         })
     }
 }
 
-type AgentColumns = (String, String, i64, Option<i64>);
+type AgentColumns = (String, String, i64, Option<i64>, Option<String>);

@@ -8,6 +8,7 @@ mod assignments;
 mod bells;
 mod caller;
 mod ending;
+pub mod enrolment;
 mod facts;
 mod hooks;
 mod instances;
@@ -20,7 +21,7 @@ mod sessions;
 mod sweep;
 mod tally;
 
-pub use agents::{Agent, IssuedCertificate, Revoked};
+pub use agents::{Agent, IssuedCertificate, Revoked, RevokedCertificate};
 pub use assignments::{Assignment, AssignmentFilter};
 pub(crate) use bells::{Bell, Bells};
 pub use bells::{Listener, Looked, News};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use waystation_core::id::{LoginId, UserId};
 use waystation_core::name::{TenantName, UserName};
+use waystation_core::neighbourhood::neighbourhood;
 use waystation_core::time::later;
 use waystation_core::user::{Login, UserRefusal};
 use waystation_identity::{
@@ -113,7 +114,7 @@ pub(super) async fn take(
     rate: Rate,
     caller: &Caller,
 ) -> Result<Result<(), IdentityError>, StoreError> {
-    let name = format!("{what}:{}", caller.address.as_deref().unwrap_or("unknown"));
+    let name = format!("{what}:{}", neighbourhood(caller.address.as_deref().unwrap_or("unknown")));
     take_named(work, &name, rate, caller.now).await
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod claims;
+pub(crate) mod enrolment;
 pub(crate) mod events;
 pub(crate) mod items;
 pub(crate) mod kv;
@@ -12,7 +13,7 @@ pub(crate) mod schema;
 pub(crate) mod state;
 pub(crate) mod ticket_model;
 pub(crate) mod tickets;
-mod users;
+pub(crate) mod users;
 
 use std::time::Duration;
 
@@ -76,6 +77,13 @@ macro_rules! tests {
                 racing_hosts_run_each_task_once, a_task_keeps_its_next_run_until_its_schedule_changes,
                 a_late_host_does_not_end_the_run_of_another, claims_are_given_back,
                 a_host_that_comes_back_frees_its_own_claims,
+            ],
+            enrolment: [
+                a_token_enrols_as_often_as_it_may, of_many_who_come_with_one_token_one_gets_in,
+                whoever_is_on_a_known_machine_waits_for_a_person, whoever_was_revoked_comes_back_with_a_new_token_only,
+                an_agent_enrols_others_while_it_may, a_renewed_certificate_ends_after_the_overlap,
+                whoever_tries_tokens_is_slowed_and_fills_no_record, tokens_are_of_one_tenant,
+                ended_tokens_are_remembered_for_a_while, no_token_and_no_key_is_in_the_database,
             ],
             events: [
                 sequences_ascend_and_resume, a_key_is_told_once, racing_writers_leave_no_hole_behind_a_reader,

@@ -7,7 +7,7 @@ pub(crate) async fn opening_again_changes_nothing(db: Db) {
     let applied = || async {
         let mut raw = db.raw().await;
         let row =
-            sqlx::query("SELECT COUNT(*) AS n FROM _sqlx_migrations").fetch_one(&mut raw).await.unwrap();
+            sqlx::query("SELECT MAX(version) AS n FROM _sqlx_migrations").fetch_one(&mut raw).await.unwrap();
         row.get::<i64, _>("n")
     };
     let item = add(&db.open().await, "rg").await;
@@ -59,7 +59,7 @@ pub(crate) async fn both_databases_have_the_same_columns(db: Db) {
             .await
             .unwrap_or_else(|error| panic!("{table}: {error}"));
     }
-    assert_eq!(tables, 36);
+    assert_eq!(tables, 40);
 }
 
 pub(crate) async fn damage_is_told_and_does_not_spread(db: Db) {

@@ -12,6 +12,7 @@ use waystation_core::access::Target;
 use waystation_core::agent::AgentName;
 use waystation_core::name::TenantName;
 use waystation_core::ticket::Capability;
+use waystation_identity::AgentKey;
 use waystation_pki::ClientIdentity;
 use waystation_store::tickets::Caller;
 
@@ -140,16 +141,7 @@ async fn asker(
     agent: Option<Arc<ClientIdentity>>,
 ) -> Result<Asker, Answer> {
     if sent {
-        let told = match token {
-            Some(token) => told(&host, &token).await?,
-            None => None,
-        };
-        return match told {
-            Some((standing, proof)) => Ok(Asker::User(Who::new(standing, proof, origin, host))),
-            None => {
-                Err(Answer::new(StatusCode::UNAUTHORIZED, "This token is none, or does not hold any more"))
-            }
-        };
+        return by_token(host, origin, token, agent).await;
     }
     let Some(agent) = agent else {
         let hint = "Connect with the certificate that the host issued, or send a token in `Authorization`.";
@@ -161,6 +153,27 @@ async fn asker(
         None => default_tenant(),
     };
     Ok(Asker::Agent { tenant: tenant.ok_or_else(Answer::not_found)?, name: agent.name.clone(), origin })
+}
+
+/// Who a token speaks for: an agent, by its key, or a user.
+async fn by_token(
+    host: Host,
+    origin: Origin,
+    token: Option<String>,
+    connected: Option<Arc<ClientIdentity>>,
+) -> Result<Asker, Answer> {
+    let none = || Answer::new(StatusCode::UNAUTHORIZED, "This token is none, or does not hold any more");
+    let token = token.ok_or_else(none)?;
+    if let Ok(key) = token.parse::<AgentKey>() {
+        let (tenant, name) = host.store().agent_of_key(&key.digest()).await?.ok_or_else(none)?;
+        // A key on the connection of somebody else is not theirs.
+        return match connected.is_none_or(|agent| agent.name == name) {
+            true => Ok(Asker::Agent { tenant, name, origin }),
+            false => Err(none()),
+        };
+    }
+    let (standing, proof) = told(&host, &token).await?.ok_or_else(none)?;
+    Ok(Asker::User(Who::new(standing, proof, origin, host)))
 }
 
 impl<S: Sync> FromRequestParts<S> for Asker {

@@ -205,6 +205,31 @@ impl<'v> Form<'v> {
         (read.len() == list.len()).then_some(read)
     }
 
+    /// Texts of a list that mean something; it may be empty.
+    pub(super) fn parsed_list<T: FromStr<Err: Display>>(
+        &self,
+        key: &str,
+        most: usize,
+        issues: &mut Issues,
+    ) -> Option<Vec<T>> {
+        if self.fields.get(key).and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            return Some(Vec::new());
+        }
+        let list = self.entries(key, most, issues)?;
+        let mut read = Vec::with_capacity(list.len());
+        for (at, value) in list.iter().enumerate() {
+            let parsed = match value {
+                Value::String(text) => text.parse().map_err(|e: T::Err| e.to_string()),
+                other => Err(format!("Expected string, received {}", kind(Some(other)))),
+            };
+            match parsed {
+                Ok(one) => read.push(one),
+                Err(message) => issues.add(&[self.path(key), vec![at.into()]].concat(), message),
+            }
+        }
+        (read.len() == list.len()).then_some(read)
+    }
+
     /// Objects of a list.
     pub(super) fn forms(&self, key: &str, most: usize, issues: &mut Issues) -> Option<Vec<Form<'v>>> {
         let list = self.entries(key, most, issues)?;

@@ -1,3 +1,4 @@
+//! The reference API. `/api/enroll` and `/api/certs/agent`: how machines become agents, and what operators do with these.
 //! `/api/tickets`: scopes, instances, assignments, tickets and sessions, for agents by their certificates and for
 //! operators by the token.
 //!
@@ -8,6 +9,8 @@ mod answer;
 mod assignments;
 mod body;
 mod caller;
+mod certs;
+pub(crate) mod enroll;
 mod form;
 mod instances;
 mod own;
@@ -20,7 +23,7 @@ mod stream;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{any, delete, get, post, put};
+use axum::routing::{any, delete, get, patch, post, put};
 
 use crate::host::Host;
 use answer::Answer;
@@ -46,7 +49,24 @@ pub(super) fn router(host: Host) -> Router<Host> {
         .route("/{id}", delete(requests::revoke))
         .fallback(|| async { Answer::not_found() })
         .method_not_allowed_fallback(|| async { Answer::not_found() })
+        .layer(middleware::from_fn_with_state(host.clone(), caller::tell));
+    let certs = Router::new()
+        .route("/enroll", post(certs::invite))
+        .route("/enroll/{label}", delete(certs::uninvite))
+        .route("/enroll-delegated", post(certs::delegate))
+        .route("/upgrade-cert", post(certs::renew))
+        .route("/{label}", delete(certs::revoke))
+        .route("/{label}/capabilities", patch(certs::allow))
+        .fallback(|| async { Answer::not_found() })
+        .method_not_allowed_fallback(|| async { Answer::not_found() })
         .layer(middleware::from_fn_with_state(host, caller::tell));
+    let enroll = Router::new()
+        .route("/api/enroll", post(enroll::enroll))
+        .method_not_allowed_fallback(|| async { Answer::not_found() });
     // A path has one spelling.
-    Router::new().nest("/api/tickets", below).route("/api/tickets/", any(|| async { Answer::not_found() }))
+    Router::new()
+        .nest("/api/tickets", below)
+        .nest("/api/certs/agent", certs)
+        .merge(enroll)
+        .route("/api/tickets/", any(|| async { Answer::not_found() }))
 }

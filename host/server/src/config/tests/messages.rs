@@ -87,6 +87,11 @@ const CASES: &[(&str, &[&str])] = &[
              `quarantine.backoff` or raise `quarantine.max_backoff`"],
     ),
     (
+        "[enrolment]\nlife = \"8d\"",
+        &["2:8 out-of-range `enrolment.life` (8d) is above `enrolment.max_life` (7d) | lower \
+             `enrolment.life` or raise `enrolment.max_life`"],
+    ),
+    (
         "[checks]\nschedule = \"every day\"",
         &["2:12 invalid-value `checks.schedule` must be a cron expression such as \"0 */6 * * *\", not \
              \"every day\" | \"every day\" is not a cron expression (Invalid pattern: Pattern must have \
