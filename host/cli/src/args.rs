@@ -4,8 +4,8 @@ mod agents;
 mod enrol;
 mod registry;
 pub(crate) mod sign;
-mod users;
 mod tickets;
+mod users;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,8 +16,8 @@ use url::Url;
 pub(crate) use agents::{Agent, Audit, Invite, Pki};
 pub(crate) use enrol::{Enrol as EnrolArgs, Known, Renew as RenewArgs};
 pub(crate) use registry::{IndexAccess, IndexCommand, Registry, Roles, SignFor};
-pub(crate) use users::{Account, Auth, Login, Role, Token, User, Welcome};
 pub(crate) use tickets::{Assign, Instance, Most, Scope, Session, Ticket};
+pub(crate) use users::{Account, Auth, Login, Role, Token, User, Welcome};
 
 /// A self-hosted control plane for fleets: everything that touches the outside
 /// world is a sandboxed plugin.

@@ -164,8 +164,14 @@ impl Keeper {
         for task in self.store.claim_tasks(self.host, now, CHECK_LEASE).await? {
             pruned = self.store.prune_events(now, KEEP).await?;
             let trimmed = self.trim(now).await?;
+            let users = self.store.sweep_users(now).await?;
             self.store.finish_task(&task, None, Timestamp::now(), next(Timestamp::now())).await?;
-            tracing::info!(events = pruned, audit = trimmed, "removed old events and rows of the record");
+            tracing::info!(
+                events = pruned,
+                audit = trimmed,
+                users,
+                "removed what is over and was kept long enough"
+            );
         }
         Ok(usize::from(pruned > 0))
     }

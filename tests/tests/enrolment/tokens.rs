@@ -168,7 +168,7 @@ async fn what_is_not_sent_rightly_is_told() -> Result<()> {
         format!("wsa_{secret}"),
         secret.to_owned(),
         format!(" {token}"),
-        std::fs::read_to_string(folder.data().join("api-token"))?.trim().to_owned(),
+        folder.token()?,
     ] {
         assert_eq!(refused(&send(&other, &good).await?), (401, "Enrollment token is not known"), "{other}");
     }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,17 +10,15 @@ use utoipa::{IntoParams, ToSchema};
 use waystation_core::agent::AgentName;
 use waystation_core::enrolment::{EnrolRefusal, MAX_USES};
 use waystation_core::id::EnrolmentId;
-use waystation_core::name::TenantName;
 use waystation_core::time::later;
 use waystation_identity::EnrolmentToken as Token;
 use waystation_store::enrolment::{EnrolmentToken, NewEnrolment, PendingEnrolment};
 
 use crate::api::agents::{capabilities, named};
 use crate::api::body::Body;
-use crate::api::who::Who;
 use crate::api::problem::Problem;
+use crate::api::who::Who;
 use crate::host::Host;
-use crate::tickets::default_tenant;
 
 /// Entries per page, unless asked otherwise.
 const PAGE: u32 = 200;
@@ -153,9 +151,7 @@ pub(crate) struct Paging {
 }
 
 impl Paging {
-    fn read(
-        query: Result<Query<Self>, QueryRejection>,
-    ) -> Result<(Option<EnrolmentId>, u32), Problem> {
+    fn read(query: Result<Query<Self>, QueryRejection>) -> Result<(Option<EnrolmentId>, u32), Problem> {
         let Query(paging) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
         let after = paging.after.as_deref().map(|text| {
             text.parse().map_err(|e: waystation_core::id::InvalidId| Problem::bad(e.code(), e.to_string()))

@@ -5,8 +5,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::api::{
-    account, agents, audit, certificate, channels, checks, crl, deliveries, devices, enrolments, events, health, items,
-    login, metrics, plugins, roles, tokens, trust, users,
+    account, agents, audit, certificate, channels, checks, crl, deliveries, devices, enrolments, events,
+    health, items, login, metrics, plugins, roles, tokens, trust, users,
 };
 
 #[derive(OpenApi)]

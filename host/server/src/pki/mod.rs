@@ -20,8 +20,8 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use tokio::sync::watch::Receiver;
 use waystation_pki::{
-    Authorities, Identities, LegacyAuthority, Naming, PeerAddress, Pin, PkiError, ProxyRules, Serial, TrustStore,
-    TrustedProxies,
+    Authorities, Identities, LegacyAuthority, Naming, PeerAddress, Pin, PkiError, ProxyRules, Serial,
+    TrustStore, TrustedProxies,
 };
 
 use crate::config::Config;

@@ -62,7 +62,7 @@ pub(crate) fn default_tenant() -> Option<TenantName> {
 pub(crate) async fn sweep(host: Host, stop: CancellationToken) {
     let Some(tenant) = default_tenant() else { return };
     while !stop.is_cancelled() {
-        match host.store().sweep_enrolments(jiff::Timestamp::now()).await {
+        match host.store().sweep_enrolments(Timestamp::now()).await {
             Ok(true) => continue,
             Ok(false) => {}
             Err(e) => tracing::error!(code = e.code(), error = %e, "enrolments were not swept; trying again"),

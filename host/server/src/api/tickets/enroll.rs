@@ -3,8 +3,6 @@
 //! What a client of the reference API sends (`token`, `csr`) is answered as there: 200. Who sends more (`label`,
 //! `machine_id`, `key`) hears 201 where the agent is new, and 200 where it was there before.
 
-use std::net::IpAddr;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::{Extensions, HeaderMap, StatusCode, header};
@@ -13,8 +11,9 @@ use serde_json::{Value, json};
 use waystation_core::agent::{AgentName, Label};
 use waystation_core::enrolment::{EnrolRefusal, binding};
 use waystation_core::machine_uid::MachineUid;
+use waystation_core::neighbourhood::neighbourhood;
 use waystation_identity::{AgentKey, EnrolmentToken};
-use waystation_pki::{KeyHash, PeerAddress};
+use waystation_pki::KeyHash;
 use waystation_store::enrolment::{Attempt, Came, Credentials};
 use waystation_store::tickets::Caller;
 
@@ -25,7 +24,6 @@ use super::form::{Form, Issues};
 use super::page::time;
 use crate::api::origin::Origin;
 use crate::host::Host;
-use crate::pki::Connection;
 use crate::tickets::default_tenant;
 
 /// Seconds after which who waits comes again. So often they may, with the limit that there is by default.
