@@ -161,7 +161,11 @@ async fn the_js_sdk_admits_goes_on_and_hears_of_the_end_within_a_second() -> Res
     target.exits().await?;
     let standing = source.does(json!(["ask", session])).await?;
     assert_eq!(standing["done"]["session"]["status"], "grace");
+    // Also where the host is not there at first.
+    site.host.process.kill().await?;
     let (mut target, _three) = Agent::start(&site.url, &site.target, "target", SHELL)?;
+    assert_eq!(target.does(json!(["inbox"])).await?["failed"], "network");
+    site.host = TlsHost::start(&site.folder).await?;
     assert_eq!(target.state("authorized").await?["session"]["sessionId"], session);
     assert_eq!(source.does(json!(["leave"])).await?, json!({ "done": null }));
     source.exits().await?;
