@@ -87,6 +87,7 @@ test("waits double up to the longest and vary by half", async () => {
     assert.equal(backoff(1, 10, failures, 1), wait / 2);
   }
   assert.equal(pause(new TicketError("not-found", "", { status: 404 }), 1, 0), 60_000);
+  assert.equal(pause(new TicketError("too-often", "", { status: 429, retryAfter: 1_000 }), 1, 0), 1_000);
   assert.equal(pause(new TicketError("unavailable", "", { status: 503 }), 1, 0), 250);
   const stop = new AbortController();
   const waiting = sleep(1e9, stop.signal);
