@@ -29,7 +29,13 @@ manager?.on("state", (state) => {
   tell({ state: { ...rest, ...(problem ? { problem: problem.code } : {}) } });
 });
 
+const held = [];
 const commands = {
+  // Takes a stream, and keeps it.
+  hold: async () => {
+    held.push(client.events());
+    return (await held.at(-1).next()).value;
+  },
   request: ([target, force]) => manager.requestTicket(target, force),
   ask: ([session]) => client.session(session),
   own: ([role]) => client.ownSessions(role),
@@ -55,4 +61,5 @@ for await (const line of createInterface({ input: process.stdin })) {
   }
 }
 follower?.stop();
+for (const events of held) await events.return();
 client.close();

@@ -161,7 +161,11 @@ async fn the_js_sdk_admits_goes_on_and_hears_of_the_end_within_a_second() -> Res
     target.exits().await?;
     let standing = source.does(json!(["ask", session])).await?;
     assert_eq!(standing["done"]["session"]["status"], "grace");
+    // Also where the host is not there at first.
+    site.host.process.kill().await?;
     let (mut target, _three) = Agent::start(&site.url, &site.target, "target", SHELL)?;
+    assert_eq!(target.does(json!(["inbox"])).await?["failed"], "network");
+    site.host = TlsHost::start(&site.folder).await?;
     assert_eq!(target.state("authorized").await?["session"]["sessionId"], session);
     assert_eq!(source.does(json!(["leave"])).await?, json!({ "done": null }));
     source.exits().await?;
@@ -236,18 +240,15 @@ async fn the_js_sdk_asks_where_it_is_not_told_and_loses_no_ticket_with_an_answer
     let instance = text(&source.state("ready").await?["instanceId"]).to_owned();
     site.assign(&instance).await?;
     // This one has the one stream that there may be.
-    let (mut first, _two) = Agent::start(&site.url, &site.target, "target", "nothing:here")?;
-    until("the stream is taken", async || {
-        let told = first.does(json!(["inbox", 1])).await?;
-        Ok((told["failed"] == "too-often").then_some(()))
-    })
-    .await?;
+    let (mut first, _two) = Agent::start(&site.url, &site.target, "client", SHELL)?;
+    assert_eq!(first.does(json!(["hold"])).await?["done"]["type"], "inbox");
     let (mut second, _three) = Agent::start(&site.url, &site.target, "target", SHELL)?;
     source.does(json!(["request", "target"])).await?;
     let session = text(&second.state("authorized").await?["session"]["sessionId"]).to_owned();
     assert_eq!(site.operator.call("DELETE", &format!("/api/tickets/sessions/{session}"), None).await?.0, 200);
     assert_eq!(second.state("terminated").await?["reason"], "admin_killed");
     second.does(json!(["stop"])).await?;
+    first.exits().await?;
 
     let lossy = Lossy::to(site.host.address.clone()).await?;
     let url = format!("https://localhost:{}", lossy.address.port());

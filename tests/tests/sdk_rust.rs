@@ -182,11 +182,16 @@ async fn the_rust_sdk_goes_on_after_the_host_or_itself_was_started_again() -> Re
     .await?;
     assert_eq!(source.state(), InstanceState::Ready { instance: instance.clone() });
 
-    // The target stops and starts: its session goes on, without another ticket.
+    // The target stops and starts: its session goes on, without another ticket, also where the host is not there at first.
     target.stop().await;
     assert_eq!(client.session(&session).await?.session.status, Status::Grace);
+    site.host.process.kill().await?;
     let target = site.seek()?;
     let mut changes = target.changes();
+    let mut gone = Follower::start(site.client(&site.target)?);
+    while !matches!(gone.next().await, Update::Down(_)) {}
+    drop(gone);
+    site.host = TlsHost::start(&site.folder).await?;
     let resumed = reached(&mut changes, |state| matches!(state, SessionState::Authorized(_))).await?;
     assert_eq!(resumed.session().unwrap().session_id, session);
     until("the host knows", async || {

@@ -12,10 +12,11 @@ export type Update =
   /** The stream is not there; it is tried again by itself. Whoever needs to know polls meanwhile. */
   | { type: "down"; error: TicketError };
 
-/** How long to wait before the stream is tried again. A host that has none, or enough of ours, is asked seldom. */
+/** How long to wait before the stream is tried again. A host that has none is asked seldom. */
 export function pause(error: TicketError, failures: number, random: number): number {
-  const seldom = (error.status ?? 0) >= 400 && (error.status ?? 0) < 500;
-  return seldom ? 60_000 * (1 - random / 2) : backoff(250, 10_000, failures, random);
+  const status = error.status ?? 0;
+  if (status >= 400 && status < 500 && status !== 429) return 60_000 * (1 - random / 2);
+  return Math.max(error.retryAfter ?? 0, backoff(250, 10_000, failures, random));
 }
 
 /** Follows the host's events until it is stopped: connects again whenever the stream ends. */

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { sleep } from "./backoff.js";
+import { sleep, unless } from "./backoff.js";
 import type { Client } from "./client.js";
 import { asTicketError, TicketError } from "./errors.js";
 import { Cooling, InstanceMachine, type InstanceState } from "./instance-machine.js";
@@ -103,10 +103,10 @@ export class InstanceManager extends EventEmitter {
         await sleep(step.until - Date.now(), signal);
       } else if (step.do === "register") {
         const { scope, transport } = this.#options;
-        const told = await this.#client.registerInstance(scope, transport).catch(asTicketError);
-        if (!signal.aborted) this.#machine.registered(told, Date.now(), Math.random());
+        const told = await unless(signal, this.#client.registerInstance(scope, transport).catch(asTicketError));
+        if (told !== undefined) this.#machine.registered(told, Date.now(), Math.random());
       } else if (step.do === "heartbeat") {
-        const told = await this.#client.instanceHeartbeat(step.instanceId).catch(asTicketError);
+        const told = await unless(signal, this.#client.instanceHeartbeat(step.instanceId).catch(asTicketError));
         if (!signal.aborted) this.#machine.beaten(told ?? undefined, Date.now(), Math.random());
       }
       if (before !== this.#machine.state) this.emit("state", this.#machine.state);

@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
-import { sleep } from "./backoff.js";
+import { sleep, unless } from "./backoff.js";
 import type { Client } from "./client.js";
-import { asTicketError } from "./errors.js";
+import { asTicketError, TicketError } from "./errors.js";
 import { Follower, type Update } from "./follower.js";
 import type { InboxTicket } from "./model.js";
 import { SessionMachine, type Say, type SessionState } from "./session-machine.js";
@@ -34,13 +34,16 @@ export class SessionManager extends EventEmitter {
   #up = false;
   #shown: SessionState;
   #wake = new AbortController();
+  /** When to look for a session that is open already. */
+  #resumeAt: number | undefined;
 
   constructor(client: Client, options: SessionOptions) {
     super();
     this.#client = client;
     this.#machine = new SessionMachine(options.scope, options.heartbeat ?? 60_000, Date.now());
     this.#shown = this.#machine.state;
-    this.#done = this.#run(options.resume ?? true);
+    if (options.resume ?? true) this.#resumeAt = this.#poll;
+    this.#done = this.#run();
   }
 
   /** How admission is. */
@@ -58,27 +61,36 @@ export class SessionManager extends EventEmitter {
     if (session) await this.#client.markSession(session, "grace").catch(() => undefined);
   }
 
-  async #run(resume: boolean): Promise<void> {
+  async #run(): Promise<void> {
     const { signal } = this.#stop;
     // Whoever made it can listen first.
     await sleep(0, signal);
     if (signal.aborted) return this.#end();
     const follower = new Follower(this.#client, (update) => this.#update(update));
-    if (resume) await this.#resume();
     while (!signal.aborted) {
       this.#show();
       this.#machine.next();
       this.#show();
+      if (!this.#machine.session && this.#resumeAt !== undefined && this.#resumeAt <= Date.now()) {
+        await this.#resume();
+        continue;
+      }
       const ticket = this.#machine.choose(this.#inbox, Date.now());
       if (ticket) {
-        // What goes wrong with one ticket is over with it: the source asks for another.
-        const session = await this.#client.admit(ticket).catch(() => undefined);
-        if (session) this.#machine.opened(session, Date.now());
+        const told = await unless(signal, this.#client.admit(ticket).catch(asTicketError));
+        // What goes wrong with one ticket is over with it: the source asks for another. But it may have opened a session.
+        if (told instanceof TicketError) {
+          if (told.uncertain) this.#resumeAt = Date.now();
+        } else if (told) {
+          this.#resumeAt = undefined;
+          this.#machine.opened(told, Date.now());
+        }
         continue;
       }
       const beat = this.#machine.beat();
       const due = beat ? beat.due : this.#up ? Number.POSITIVE_INFINITY : this.#poll;
-      const left = Math.min(due - Date.now(), 60_000);
+      const resume = beat ? undefined : this.#resumeAt;
+      const left = Math.min((resume === undefined ? due : Math.min(due, resume)) - Date.now(), 60_000);
       if (left > 0) {
         await sleep(left, this.#wake.signal);
         if (this.#wake.signal.aborted) this.#wake = new AbortController();
@@ -99,9 +111,15 @@ export class SessionManager extends EventEmitter {
   }
 
   async #resume(): Promise<void> {
-    const own = await this.#client.ownSessions("target").catch(() => []);
+    const own = await unless(this.#stop.signal, this.#client.ownSessions("target").catch(asTicketError));
+    if (!own) return;
+    if (own instanceof TicketError) {
+      this.#resumeAt = own.transient ? Date.now() + POLL : undefined;
+      return;
+    }
+    this.#resumeAt = undefined;
     const session = this.#machine.resumable(own);
-    if (!session || this.#stop.signal.aborted) return;
+    if (!session) return;
     this.#machine.opened(session, Date.now());
     await this.#beat(session.sessionId);
     if (session.status === "grace" && this.#machine.state.status === "authorized") {
@@ -128,6 +146,7 @@ export class SessionManager extends EventEmitter {
           break;
         case "ready":
           this.#machine.ready(now);
+          if (this.#resumeAt !== undefined) this.#resumeAt = now;
           break;
         case "end":
           this.#machine.ended(update.event.reason);
@@ -139,8 +158,8 @@ export class SessionManager extends EventEmitter {
   }
 
   async #beat(session: string): Promise<void> {
-    const told = await this.#client.sessionHeartbeat(session).catch(asTicketError);
-    if (this.#machine.session?.sessionId !== session || this.#stop.signal.aborted) return;
+    const told = await unless(this.#stop.signal, this.#client.sessionHeartbeat(session).catch(asTicketError));
+    if (!told || this.#machine.session?.sessionId !== session) return;
     const say = this.#machine.beaten(told, Date.now(), Math.random());
     this.#show();
     await this.#say(say);
@@ -148,13 +167,14 @@ export class SessionManager extends EventEmitter {
 
   async #say(say: Say | undefined): Promise<void> {
     // Where the host does not hear it, the next heartbeat counts.
-    if (say) await this.#client.markSession(say.session, say.status).catch(() => undefined);
+    if (!say) return;
+    await unless(this.#stop.signal, this.#client.markSession(say.session, say.status).catch(() => undefined));
   }
 
   async #look(): Promise<void> {
     let wait = POLL;
     try {
-      this.#inbox = await this.#client.inbox();
+      this.#inbox = (await unless(this.#stop.signal, this.#client.inbox())) ?? [];
     } catch {
       wait = POLL_AGAIN;
     }

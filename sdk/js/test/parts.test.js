@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import { canonical, isPublic, networks } from "../dist/addresses.js";
-import { backoff, sleep } from "../dist/backoff.js";
+import { backoff, sleep, unless } from "../dist/backoff.js";
 import { Client, refusal } from "../dist/client.js";
 import { Direct } from "../dist/direct.js";
 import { asTicketError, codeOf, TicketError } from "../dist/errors.js";
@@ -87,6 +87,7 @@ test("waits double up to the longest and vary by half", async () => {
     assert.equal(backoff(1, 10, failures, 1), wait / 2);
   }
   assert.equal(pause(new TicketError("not-found", "", { status: 404 }), 1, 0), 60_000);
+  assert.equal(pause(new TicketError("too-often", "", { status: 429, retryAfter: 1_000 }), 1, 0), 1_000);
   assert.equal(pause(new TicketError("unavailable", "", { status: 503 }), 1, 0), 250);
   const stop = new AbortController();
   const waiting = sleep(1e9, stop.signal);
@@ -108,4 +109,16 @@ test("errors have words for programs", () => {
   for (const options of [{ ...pem, url: "http://host" }, { ...pem, url: "nonsense" }, { ...pem, ca: "", url: "https://host" }]) {
     assert.throws(() => new Client(options), code("config"), options.url);
   }
+});
+
+test("what is stopped waits for nothing", async () => {
+  const never = new Promise(() => undefined);
+  const stop = new AbortController();
+  const waiting = unless(stop.signal, never);
+  stop.abort();
+  assert.equal(await waiting, undefined);
+  assert.equal(await unless(stop.signal, never), undefined, "also when it was stopped before");
+  const going = new AbortController().signal;
+  assert.equal(await unless(going, Promise.resolve(7)), 7);
+  await assert.rejects(unless(going, Promise.reject(new Error("x"))), /x/);
 });

@@ -288,7 +288,7 @@ impl Revoke {
                 let ending = Ending { tenant, now, reason, by: &caller.actor };
                 sessions += ending.all(work, which, (&id, "")).await?;
             }
-            work.ring(id, Bell::Agent);
+            work.ring(id, Bell::Revoked);
             agents.push(named(&label)?);
         }
         agents.sort_by_key(|one| (one != name, one.clone()));

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -67,18 +68,8 @@ pub(crate) enum Bell {
     Inbox,
     /// A session of it changed.
     Session(SessionId),
-    /// The agent itself did.
-    Agent,
-}
-
-impl From<Bell> for News {
-    fn from(bell: Bell) -> Self {
-        match bell {
-            Bell::Inbox => Self { inbox: true, ..Self::default() },
-            Bell::Session(id) => Self { sessions: BTreeSet::from([id]), ..Self::default() },
-            Bell::Agent => Self::everywhere(),
-        }
-    }
+    /// It was revoked: whoever listens for it hears nothing more.
+    Revoked,
 }
 
 /// All who listen.
@@ -91,6 +82,20 @@ pub(crate) struct Bells {
 struct Ear {
     news: Mutex<News>,
     rung: Notify,
+    cut: AtomicBool,
+}
+
+impl Ear {
+    fn hear(&self, bell: &Bell) {
+        match bell {
+            Bell::Inbox => self.news.lock().inbox = true,
+            Bell::Session(id) => {
+                self.news.lock().add(News { sessions: BTreeSet::from([*id]), ..News::default() });
+            }
+            Bell::Revoked => self.cut.store(true, Ordering::Release),
+        }
+        self.rung.notify_one();
+    }
 }
 
 impl Bells {
@@ -99,11 +104,12 @@ impl Bells {
         if bells.is_empty() {
             return;
         }
-        let ears = self.ears.lock();
+        let mut ears = self.ears.lock();
         for (agent, bell) in bells {
-            for ear in ears.get(&agent).into_iter().flatten() {
-                ear.news.lock().add(bell.clone().into());
-                ear.rung.notify_one();
+            ears.get(&agent).into_iter().flatten().for_each(|ear| ear.hear(&bell));
+            // They take no place of the one who is enrolled again.
+            if matches!(bell, Bell::Revoked) {
+                ears.remove(&agent);
             }
         }
     }
@@ -138,12 +144,16 @@ impl Listener {
         &self.agent
     }
 
-    /// Waits until there is somewhere to look. What was not waited for to the end is told the next time.
-    pub async fn news(&self) -> News {
+    /// Waits until there is somewhere to look; none once the agent was revoked. What was not waited for to the end is
+    /// told the next time.
+    pub async fn news(&self) -> Option<News> {
         loop {
+            if self.ear.cut.load(Ordering::Acquire) {
+                return None;
+            }
             let heard = std::mem::take(&mut *self.ear.news.lock());
             if !heard.is_none() {
-                return heard;
+                return Some(heard);
             }
             self.ear.rung.notified().await;
         }
@@ -191,7 +201,7 @@ impl Looked {
                     }
                     now.sessions.insert(id, state);
                 }
-                _ => bells.push((agent, Bell::Agent)),
+                _ => bells.push((agent, Bell::Revoked)),
             }
         }
         *self = now;
@@ -289,24 +299,31 @@ mod tests {
         let listen = |agent: &str| bells.listen(agent.to_owned(), 2);
         let (one, two, other) = (listen("a").unwrap(), listen("a").unwrap(), listen("b").unwrap());
         assert!(listen("a").is_none(), "as many as may be");
-        bells.ring(vec![
-            ("a".into(), Bell::Inbox),
-            ("a".into(), Bell::Session(id(1))),
-            ("c".into(), Bell::Agent),
-        ]);
+        let ring = |agent: &str, bell| bells.ring(vec![(agent.to_owned(), bell)]);
+        bells.ring(vec![("a".into(), Bell::Inbox), ("a".into(), Bell::Session(id(1)))]);
+        ring("c", Bell::Revoked);
         let wanted = News { inbox: true, all: false, sessions: BTreeSet::from([id(1)]) };
         for ear in [&one, &two] {
-            assert_eq!(ear.news().now_or_never(), Some(wanted.clone()));
+            assert_eq!(ear.news().now_or_never(), Some(Some(wanted.clone())));
             assert_eq!(ear.news().now_or_never(), None);
         }
         assert_eq!(other.news().now_or_never(), None);
         // What came while nobody waited is told to whoever waits next.
-        bells.ring(vec![("b".into(), Bell::Agent)]);
-        assert_eq!(other.news().now_or_never(), Some(News::everywhere()));
+        ring("b", Bell::Inbox);
+        assert_eq!(other.news().now_or_never(), Some(Some(News { inbox: true, ..News::default() })));
         drop((one, other));
         assert_eq!(bells.listening(), ["a"]);
-        assert!(listen("a").is_some());
-        drop(two);
+        let three = listen("a").unwrap();
+        // Whoever is revoked hears that, whatever else there is to hear, and takes no place any more.
+        bells.ring(vec![("a".into(), Bell::Inbox), ("a".into(), Bell::Revoked)]);
+        for ear in [&two, &three] {
+            assert_eq!((ear.news().now_or_never(), ear.news().now_or_never()), (Some(None), Some(None)));
+        }
+        let (again, last) = (listen("a").unwrap(), listen("a").unwrap());
+        assert_eq!(again.news().now_or_never(), None);
+        drop((two, three));
+        assert_eq!(bells.listening(), ["a"], "they left it to others");
+        drop((again, last));
         assert!(bells.listening().is_empty(), "nobody is remembered");
     }
 
@@ -314,11 +331,10 @@ mod tests {
     fn too_many_sessions_are_all_sessions() {
         let mut news = News::default();
         assert!(news.is_none());
-        for n in 0..=u8::MAX {
-            news.add(Bell::Session(id(n)).into());
-        }
+        let named = |id| News { sessions: BTreeSet::from([id]), ..News::default() };
+        (0..=u8::MAX).for_each(|n| news.add(named(id(n))));
         assert!(!news.all && news.sessions.len() == NAMED);
-        news.add(Bell::Session(format!("{}00", "01".repeat(15)).parse().unwrap()).into());
+        news.add(named(format!("{}00", "01".repeat(15)).parse().unwrap()));
         assert!(news.all && news.sessions.is_empty());
     }
 

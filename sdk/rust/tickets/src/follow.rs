@@ -12,7 +12,7 @@ use crate::events::Event;
 
 const AGAIN: Backoff = Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(10) };
 
-/// Between two tries where the host has no streams, or enough of ours.
+/// Between two tries where the host has no streams.
 const SELDOM: Duration = Duration::from_secs(60);
 
 /// What comes of following.
@@ -90,8 +90,13 @@ async fn run(client: Client, updates: mpsc::Sender<Update>) {
 }
 
 fn pause(error: &Error, failures: u32, random: f64) -> Duration {
-    let seldom = matches!(error.status(), Some(400..=499));
-    if seldom { SELDOM.mul_f64(1.0 - random / 2.0) } else { AGAIN.after(failures, random) }
+    match error {
+        Error::Refused { status: 429, retry_after, .. } => {
+            AGAIN.after(failures, random).max(retry_after.unwrap_or_default())
+        }
+        Error::Refused { status: 400..=499, .. } => SELDOM.mul_f64(1.0 - random / 2.0),
+        _ => AGAIN.after(failures, random),
+    }
 }
 
 #[cfg(test)]
@@ -100,8 +105,10 @@ mod tests {
 
     #[test]
     fn a_host_that_has_no_streams_is_asked_seldom() {
-        let refused = |status| Error::Refused { status, message: String::new(), retry_after: None };
+        let wait = Duration::from_secs(1);
+        let refused = |status| Error::Refused { status, message: String::new(), retry_after: Some(wait) };
         assert_eq!(pause(&refused(404), 1, 0.0), SELDOM);
+        assert_eq!(pause(&refused(429), 1, 0.0), wait, "as the host says");
         assert_eq!(pause(&refused(503), 1, 0.0), AGAIN.first);
         assert_eq!(pause(&Error::Timeout, 30, 0.0), AGAIN.longest);
     }

@@ -111,7 +111,7 @@ pub(super) async fn inbox(
             return Ok(Json(inbox_view(&found)));
         }
         match tokio::time::timeout_at(deadline, ear.hear()).await {
-            Ok(Ok(_)) => {}
+            Ok(Ok(_)) | Ok(Err(End::Agent)) => {}
             Ok(Err(_)) | Err(_) => return Ok(Json(inbox_view(&[]))),
         }
         let revoked = Answer::new(StatusCode::FORBIDDEN, "Certificate has been revoked");

@@ -15,8 +15,8 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::Stream;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::watch::Receiver;
@@ -136,7 +136,7 @@ impl Ear {
             biased;
             () = self.stop.cancelled() => Err(End::Stopping),
             told = self.revocations.changed() => told.map(|()| Heard::Revocations).map_err(|_| End::Stopping),
-            news = self.listener.news() => Ok(Heard::News(news)),
+            news = self.listener.news() => news.map(Heard::News).ok_or(End::Agent),
         }
     }
 
@@ -151,7 +151,7 @@ pub(super) async fn follow(
     State(host): State<Host>,
     asker: Asker,
     certificate: Certificate,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Answer> {
+) -> Result<impl IntoResponse, Answer> {
     let ear = Ear::open(&host, &asker, certificate).await?;
     let feed = Feed {
         agent: asker.agent()?,
@@ -167,8 +167,11 @@ pub(super) async fn follow(
         over: false,
         ear,
     };
-    let events = futures::stream::unfold(feed, async |mut feed| Some((Ok(feed.next().await?), feed)));
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let next = async |mut feed: Feed| Some((Ok::<_, Infallible>(feed.next().await?), feed));
+    let events = futures::stream::unfold(feed, next);
+    let stream = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    // Proxies in front of the host hold nothing back.
+    Ok(([("x-accel-buffering", "no")], stream))
 }
 
 fn next_look() -> Instant {

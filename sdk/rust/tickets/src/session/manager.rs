@@ -63,8 +63,9 @@ impl SessionManager {
         let each = broadcast::Sender::new(CHANGES);
         let weak = each.downgrade();
         let (inbox, poll, up) = (Vec::new(), Instant::now(), false);
-        let work = Work { client: client.clone(), machine, told, each, inbox, poll, up };
-        let task = tokio::spawn(work.run(options.resume, stopped));
+        let resume = options.resume.then_some(poll);
+        let work = Work { client: client.clone(), machine, told, each, inbox, poll, up, resume };
+        let task = tokio::spawn(work.run(stopped));
         Self { client, state, each: weak, stop, task }
     }
 
@@ -133,40 +134,51 @@ struct Work {
     poll: Instant,
     /// The host tells by itself.
     up: bool,
+    /// When to look for a session that is open already.
+    resume: Option<Instant>,
 }
 
 impl Work {
-    async fn run(mut self, resume: bool, mut stop: watch::Receiver<bool>) {
+    async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let client = self.client.clone();
         tokio::select! {
-            () = self.work(Follower::start(client), resume) => {}
+            () = self.work(Follower::start(client)) => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
         self.machine.stop();
         self.publish();
     }
 
-    async fn work(&mut self, mut follower: Follower, resume: bool) {
-        if resume {
-            self.resume().await;
-        }
+    async fn work(&mut self, mut follower: Follower) {
         loop {
             self.publish();
             if self.machine.next() {
                 self.publish();
             }
+            if self.machine.beat().is_none() && self.resume.is_some_and(|at| at <= Instant::now()) {
+                self.resume().await;
+                continue;
+            }
             if let Some(ticket) = self.machine.choose(&self.inbox, Timestamp::now()) {
-                // What goes wrong with one ticket is over with it: the source asks for another.
-                if let Ok(session) = self.client.admit(&ticket).await {
-                    self.machine.opened(session, Instant::now());
+                match self.client.admit(&ticket).await {
+                    Ok(session) => {
+                        self.resume = None;
+                        self.machine.opened(session, Instant::now());
+                    }
+                    // It may have opened one.
+                    Err(e) if e.is_uncertain() => self.resume = Some(Instant::now()),
+                    // What goes wrong with one ticket is over with it: the source asks for another.
+                    Err(_) => {}
                 }
                 continue;
             }
             let beat = self.machine.beat();
             let polls = beat.is_none() && !self.up;
             let due = beat.as_ref().map_or(self.poll, |(due, _)| *due);
+            let resume = self.resume.filter(|_| beat.is_none());
             tokio::select! {
                 update = follower.next() => self.update(update),
+                () = tokio::time::sleep_until(resume.unwrap_or(due)), if resume.is_some() => {}
                 () = tokio::time::sleep_until(due), if beat.is_some() || polls => match beat {
                     Some((_, session)) => self.beat(&session, &mut follower).await,
                     None => self.look().await,
@@ -176,7 +188,14 @@ impl Work {
     }
 
     async fn resume(&mut self) {
-        let own = self.client.own_sessions(Some(Role::Target)).await.unwrap_or_default();
+        let own = match self.client.own_sessions(Some(Role::Target)).await {
+            Ok(own) => own,
+            Err(e) => {
+                self.resume = e.is_transient().then(|| Instant::now() + POLL);
+                return;
+            }
+        };
+        self.resume = None;
         let Some(session) = self.machine.resumable(own) else { return };
         let id = session.session_id.clone();
         let lost = session.status == Status::Grace;
@@ -201,7 +220,10 @@ impl Work {
             }
             Update::Event(Event::Inbox(tickets)) => self.inbox = tickets,
             Update::Event(Event::Session(session)) => self.machine.told(&session),
-            Update::Event(Event::Ready) => self.machine.ready(now),
+            Update::Event(Event::Ready) => {
+                self.machine.ready(now);
+                self.resume = self.resume.map(|_| now);
+            }
             Update::Event(Event::End(reason)) => self.machine.ended(&reason),
         }
     }
