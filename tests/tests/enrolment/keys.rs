@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use waystation_tests::agents::TlsHost;
 use waystation_tests::enrolling::Machine;
+use waystation_tests::patience::until;
 
 use super::{OFTEN, SHELL, inbox, refused, text};
 
@@ -68,7 +69,10 @@ async fn an_agent_key_speaks_for_its_agent_to_agents_paths_alone() -> Result<()>
 #[tokio::test]
 async fn the_list_of_revoked_certificates_is_for_everybody() -> Result<()> {
     let url = "https://waystation.example/api/v1/certificates/crl";
-    let folder = TlsHost::folder(&format!("[pki]\ncrl_url = \"{url}\"\n{OFTEN}"))?;
+    let pki = format!("[pki]\ncrl_url = \"{url}\"\nrevoked = \"revoked.txt\"\n");
+    let folder = TlsHost::folder(&format!("{pki}{OFTEN}"))?;
+    let listed = folder.path().join("revoked.txt");
+    std::fs::write(&listed, "")?;
     let host = TlsHost::start(&folder).await?;
     let roots = std::fs::read(folder.data().join("pki/authorities.pem"))?;
     let authority = waystation_pki::AuthorityCertificate::read(&roots)?;
@@ -94,6 +98,14 @@ async fn the_list_of_revoked_certificates_is_for_everybody() -> Result<()> {
     let after = list().await?;
     assert_eq!(after.revoked.iter().map(|one| &one.serial).collect::<Vec<_>>(), [&serial]);
     assert!(after.number > empty.number);
+    // And what the operator lists, of whichever system.
+    std::fs::write(&listed, "0B98 # another\n")?;
+    let after = until("the list has what the file has", async || {
+        let list = list().await?;
+        Ok((list.revoked.len() == 2).then_some(list))
+    });
+    let after = after.await?;
+    assert!(after.revoked.iter().any(|one| one.serial.to_string() == "0b98"));
     let file = folder.path().join("crl.pem");
     let ran = folder.run(&["pki", "crl", "-o", &file.display().to_string()]).await?;
     assert_eq!(ran.code, 0, "{ran:?}");

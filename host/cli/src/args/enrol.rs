@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use jiff::SignedDuration;
+use secrecy::SecretString;
 use url::Url;
 
 /// How a machine knows the host.
@@ -25,7 +26,7 @@ pub(crate) struct Enrol {
     pub(crate) host: Url,
     /// The token of the invitation; `-` reads it from standard input, where no other user of this machine sees it
     #[arg(long, value_name = "TOKEN", env = "WAYSTATION_ENROLMENT_TOKEN", hide_env_values = true)]
-    pub(crate) token: String,
+    pub(crate) token: SecretString,
     #[command(flatten)]
     pub(crate) known: Known,
     /// The folder for key, certificate and the host's authorities; made where there is none

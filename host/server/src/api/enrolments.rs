@@ -79,8 +79,8 @@ pub struct NewInvitation {
     pub approve: bool,
 }
 
-/// An invitation that was just made.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+/// An invitation that was just made. It does not print.
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct Invited {
     /// By which it is deleted.
     pub id: String,
@@ -95,6 +95,12 @@ pub struct Invited {
     pub host: Option<String>,
     /// Until when it can be used.
     pub expires_at: Timestamp,
+}
+
+impl std::fmt::Debug for Invited {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Invited").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// An enrolment that waits for a person.

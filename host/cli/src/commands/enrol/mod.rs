@@ -45,7 +45,7 @@ struct Waits {
 }
 
 pub(crate) async fn run(global: &Global, args: &EnrolArgs) -> Outcome {
-    let token = token(&args.token)?;
+    let token = token(args.token.expose_secret())?;
     let base = secure(&args.host)?;
     let trust = Trust::of(&args.known)?;
     let folder = Folder::open(&args.out)?;

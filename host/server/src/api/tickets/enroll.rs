@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use waystation_core::agent::{AgentName, Label};
 use waystation_core::enrolment::{EnrolRefusal, binding};
@@ -32,7 +33,7 @@ const COME_AGAIN: u32 = 15;
 /// What came.
 #[derive(Debug)]
 struct Wanted {
-    token: String,
+    token: SecretString,
     csr: Option<String>,
     label: Option<Label>,
     machine: Option<MachineUid>,
@@ -55,7 +56,7 @@ impl Wanted {
             let needed = form.has("csr") || key == Some(false);
             let csr = optional(needed, || csr(&form, &mut issues));
             let ours = ["label", "machine_id", "key"].iter().any(|field| form.has(field));
-            let (token, label, machine, key) = (token?.to_owned(), label?, machine?, key?);
+            let (token, label, machine, key) = (token?.to_owned().into(), label?, machine?, key?);
             Some((csr?, Self { token, csr: None, label, machine, key, ours }))
         });
         let (csr, wanted) = issues.done(read)?;
@@ -69,7 +70,7 @@ pub(crate) fn holds(data: &[u8]) {
     let Ok(value) = serde_json::from_slice::<Value>(data) else { return };
     match Wanted::read(Some(&value)) {
         Ok(wanted) => {
-            assert!((1..=1_024).contains(&wanted.token.chars().count()));
+            assert!((1..=1_024).contains(&wanted.token.expose_secret().chars().count()));
             assert!(wanted.key || wanted.csr.is_some(), "there is something to enrol");
             assert!(wanted.ours || !(wanted.key || wanted.label.is_some() || wanted.machine.is_some()));
             if let Some(csr) = &wanted.csr {
@@ -101,7 +102,7 @@ pub(super) async fn enroll(
     let tenant = default_tenant().ok_or_else(Answer::not_found)?;
     let caller = Origin::of(&headers, &extensions).caller(tenant, "enrol".to_owned(), "enrol");
     let (limits, store) = (&host.tickets().enrolment, host.store());
-    let token = wanted.token.parse::<EnrolmentToken>().ok().map(|token| token.digest());
+    let token = wanted.token.expose_secret().parse::<EnrolmentToken>().ok().map(|token| token.digest());
     let who = neighbourhood(caller.address.as_deref().unwrap_or("unknown"));
     let offer = store.knock(caller.clone(), who, token, limits).await?;
     let (offer, token) = match (offer, token) {

@@ -345,7 +345,9 @@ impl Redeem {
             "INSERT INTO enrolments (id, tenant, token_id, binding, label, machine_uid, address, reason, state,
                created_at, until, agent_id, at, certificate)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10, $13)
-             ON CONFLICT (token_id, binding) DO UPDATE SET state = excluded.state, reason = excluded.reason,
+             ON CONFLICT (token_id, binding) DO UPDATE SET
+               id = CASE WHEN enrolments.state = 'done' THEN excluded.id ELSE enrolments.id END,
+               state = excluded.state, reason = excluded.reason,
                until = excluded.until, agent_id = excluded.agent_id, at = excluded.at,
                certificate = excluded.certificate",
         )
