@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use waystation_identity::{Lockout, Rate};
 use waystation_store::users::Lives;
 
+use super::peers::paths;
 use super::text::TimeSpan;
 
 /// How users log in.
@@ -20,7 +21,7 @@ pub struct Identity {
     pub key_file: Option<PathBuf>,
     /// Keys that `key_file` replaced. Their tokens are good for 15 minutes after the start, and second factors open until
     /// their owners used them once. At most 8.
-    #[schemars(length(max = 8))]
+    #[schemars(schema_with = "paths")]
     pub old_key_files: Vec<PathBuf>,
     /// How long a login goes on without being used.
     #[schemars(extend("x-min" = "15m", "x-max" = "90d"))]

@@ -138,6 +138,6 @@ impl Proxy {
     }
 }
 
-fn paths(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn paths(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": { "type": "string", "format": "path" } })
 }
