@@ -159,9 +159,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_can_be_added_as_it_is() {
-        let mut text = String::from(
-            "name = \"a/b\"\nversion = \"1.0.0\"\nkind = \"hook@0.1\"\nsummary = \"s\"\n",
-        );
+        let mut text =
+            String::from("name = \"a/b\"\nversion = \"1.0.0\"\nkind = \"hook@0.1\"\nsummary = \"s\"\n");
         for word in ["kv", "http", "tickets", "scopes"] {
             text += &format!("[[request]]\ncapability = \"{word}\"\nwhy = \"for {word}\"\n");
         }

@@ -27,9 +27,8 @@ async fn record(store: &Store) -> Vec<(String, String)> {
 pub(crate) async fn a_held_ticket_opens_nothing_until_it_is_released(db: Db) {
     let pair = Pair::new(db.open().await).await;
     let hold = async |id, s| pair.store.hold_ticket(host(s), name("target"), id).await.unwrap();
-    let release = async |id, label: &str, s| {
-        pair.store.release_ticket(host(s), name(label), id).await.unwrap()
-    };
+    let release =
+        async |id, label: &str, s| pair.store.release_ticket(host(s), name(label), id).await.unwrap();
     let id = pair.ask(1).await.unwrap();
     assert_eq!(release(&id, "target", 1).await, Err(Refusal::NoTicket), "it is not held");
     assert_eq!(hold(&id, 2).await.unwrap().instance, pair.instance);
