@@ -13,6 +13,7 @@ mod instances;
 mod rate;
 mod redeem;
 mod request;
+mod revoke;
 mod scopes;
 mod sessions;
 mod sweep;
