@@ -124,7 +124,15 @@ impl Grants {
 }
 
 fn switch(lines: &mut String, name: &str, word: &str, why: &str) {
-    let _ = write!(lines, "\n[plugins.{name}.grants]  # {why}\n{word} = true\n");
+    let head = format!("\n[plugins.{name}.grants]");
+    // One table has all of them.
+    let end = lines.find(&head).and_then(|at| Some(at + 1 + lines.get(at + 1..)?.find('\n')? + 1));
+    match end {
+        Some(end) => lines.insert_str(end, &format!("{word} = true  # {why}\n")),
+        None => {
+            let _ = write!(lines, "{head}  # {why}\n{word} = true\n");
+        }
+    }
 }
 
 fn shown(grant: &HttpGrant) -> String {
@@ -143,4 +151,31 @@ fn shown(grant: &HttpGrant) -> String {
         text.push_str(" (audit)");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_can_be_added_as_it_is() {
+        let mut text =
+            String::from("name = \"a/b\"\nversion = \"1.0.0\"\nkind = \"hook@0.1\"\nsummary = \"s\"\n");
+        for word in ["kv", "http", "tickets", "scopes"] {
+            text += &format!("[[request]]\ncapability = \"{word}\"\nwhy = \"for {word}\"\n");
+        }
+        let manifest = Manifest::parse(text.as_bytes()).unwrap();
+        let lines = Grants::default().missing("x", &manifest);
+        let table: toml::Table = toml::from_str(&lines).unwrap();
+        let grants = table["plugins"]["x"]["grants"].as_table().unwrap();
+        let keys: Vec<_> = grants.keys().map(String::as_str).collect();
+        assert_eq!(keys.len(), 4, "{lines}");
+        for word in ["kv", "tickets", "scopes"] {
+            assert_eq!(grants[word].as_bool(), Some(true), "{lines}");
+            assert!(lines.contains(&format!("# for {word}")), "{lines}");
+        }
+        let some = Grants { kv: true, tickets: true, ..Grants::default() };
+        let lines = some.missing("x", &manifest);
+        assert!(!lines.contains("tickets") && lines.contains("scopes = true"), "{lines}");
+    }
 }

@@ -70,7 +70,9 @@ impl Work<'_> {
 
     /// Tells what became of a session, once it is kept.
     pub(crate) fn note(&mut self, change: SessionChange) {
-        self.sessions.iter_mut().for_each(|sessions| sessions.push(change.clone()));
+        if let Some(sessions) = &mut self.sessions {
+            sessions.push(change);
+        }
     }
 
     async fn commit(mut self) -> Result<Vec<SessionChange>, StoreError> {

@@ -16,6 +16,7 @@ mod party;
 mod rate;
 mod redeem;
 mod request;
+mod revoke;
 mod scopes;
 mod sessions;
 mod sweep;

@@ -4,6 +4,7 @@ pub(crate) mod checks;
 pub(crate) mod claims;
 pub(crate) mod enrolment;
 pub(crate) mod events;
+pub(crate) mod hooks;
 pub(crate) mod items;
 pub(crate) mod kv;
 pub(crate) mod model;
@@ -89,6 +90,10 @@ macro_rules! tests {
                 sequences_ascend_and_resume, a_key_is_told_once, racing_writers_leave_no_hole_behind_a_reader,
                 subscribers_hear_of_what_was_kept_in_order, old_events_go_and_dead_letters_stay,
                 text_from_outside_is_kept_as_it_is,
+            ],
+            hooks: [
+                a_held_ticket_opens_nothing_until_it_is_released, a_request_that_hooks_are_asked_about_counts_once,
+                what_becomes_of_sessions_is_told_after_it_was_kept, hooks_see_who_and_what_there_is,
             ],
             items: [
                 an_item_is_added_found_changed_and_removed, a_name_is_taken_once, pages_follow_byte_order,

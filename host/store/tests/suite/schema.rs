@@ -6,16 +6,17 @@ use super::{Db, add, listing, timing};
 pub(crate) async fn opening_again_changes_nothing(db: Db) {
     let applied = || async {
         let mut raw = db.raw().await;
-        let row =
-            sqlx::query("SELECT MAX(version) AS n FROM _sqlx_migrations").fetch_one(&mut raw).await.unwrap();
-        row.get::<i64, _>("n")
+        let applied = "SELECT COUNT(*) AS n, MAX(version) AS newest FROM _sqlx_migrations";
+        let row = sqlx::query(applied).fetch_one(&mut raw).await.unwrap();
+        (row.get::<i64, _>("n"), row.get::<i64, _>("newest"))
     };
     let item = add(&db.open().await, "rg").await;
     let before = applied().await;
     for _ in 0..3 {
         assert_eq!(db.open().await.item(item.id).await.unwrap(), item);
     }
-    assert_eq!((before, applied().await), (SCHEMA_VERSION, SCHEMA_VERSION));
+    // Numbers may be left out, and none comes twice.
+    assert_eq!((before.1, applied().await), (SCHEMA_VERSION, before));
 }
 
 pub(crate) async fn a_newer_schema_is_left_alone(db: Db) {

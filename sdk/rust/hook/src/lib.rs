@@ -107,6 +107,10 @@ mod tests {
         assert!(only(&asked(&[BEFORE_ISSUE]), &[BEFORE_ISSUE, AFTER_VALIDATE]).is_ok());
         let error = only(&asked(&[BEFORE_SCOPE_CHANGE]), &[BEFORE_ISSUE, AFTER_VALIDATE]).unwrap_err();
         assert_eq!(error.code, "bad-config");
-        assert!(error.message.ends_with("`hooks` can have before-issue, after-validate"), "{}", error.message);
+        assert!(
+            error.message.ends_with("`hooks` can have before-issue, after-validate"),
+            "{}",
+            error.message
+        );
     }
 }

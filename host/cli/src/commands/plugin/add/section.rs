@@ -31,15 +31,31 @@ impl Section<'_> {
         {
             let _ = writeln!(text, "version = {}", quoted(&self.range()));
         }
+        if self.is_hook() {
+            let _ = writeln!(text, "# Where it is asked:\n# hooks = [\"before-issue\"]");
+        }
         if !self.settings.is_empty() {
             let _ = writeln!(text, "\n# Settings that it needs:\n# [plugins.{key}.config]");
             for Setting { name, about } in self.settings {
                 let _ = writeln!(text, "# {} = …  # {}", line(name), line(about));
             }
         }
-        // `kv` stands in the table that the others are below.
-        let order = ["kv", "http", "credentials"];
-        for word in order {
+        // Those that are switched stand in one table, which the others are below.
+        let is_switch = |request: &&Request| ["kv", "tickets", "scopes"].contains(&request.capability.word());
+        let (free, needed): (Vec<_>, Vec<_>) =
+            manifest.requests.iter().filter(is_switch).partition(|request| request.optional);
+        let mut begun = false;
+        for request in needed.into_iter().chain(free) {
+            let one = self.request(request);
+            let again = [format!("# [plugins.{key}.grants]\n"), format!("[plugins.{key}.grants]\n")];
+            text.push_str(&if begun {
+                again.iter().fold(one, |one, head| one.replace(head, ""))
+            } else {
+                one
+            });
+            begun |= !request.optional;
+        }
+        for word in ["http", "credentials"] {
             for request in manifest.requests.iter().filter(|request| request.capability.word() == word) {
                 text.push_str(&self.request(request));
             }
@@ -47,9 +63,14 @@ impl Section<'_> {
         text
     }
 
+    fn is_hook(&self) -> bool {
+        self.manifest.kind.world == "hook"
+    }
+
     /// Whether there is something to fill in before it runs.
     pub(super) fn is_open(&self) -> bool {
         !self.settings.is_empty()
+            || self.is_hook()
             || self.manifest.requests.iter().any(|request| {
                 !request.optional
                     && match &request.capability {
