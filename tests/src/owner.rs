@@ -32,17 +32,43 @@ impl Folder {
     /// # Errors
     /// When the host does not let them.
     pub async fn own(&self) -> Result<String> {
+        self.own_with(&[]).await
+    }
+
+    async fn own_with(&self, more: &[&str]) -> Result<String> {
         if !self.data().join("owner-link").exists() {
             return self.token();
         }
         let welcome = ["welcome", "--name", OWNER, "--password-stdin"];
-        let ran = self.piped(&welcome, PASSWORD).await?;
+        let ran = self.piped(&[&welcome[..], more].concat(), PASSWORD).await?;
         ensure!(ran.code == 0, "{ran:?}");
         let _ = std::fs::remove_file(self.token_file());
-        let ran = self.run(&["token", "add", "tests", "--allow", "*:*", "--allow", "plugin.*:*"]).await?;
+        let add = ["token", "add", "tests", "--allow", "*:*", "--allow", "plugin.*:*"];
+        let ran = self.run(&[&add[..], more].concat()).await?;
         ensure!(ran.code == 0, "{ran:?}");
         std::fs::write(self.token_file(), ran.stdout)?;
         self.token()
+    }
+
+    /// Becomes the owner over plain HTTP, before the host of the configuration starts: where that has a certificate which
+    /// the command line has no reason to trust.
+    ///
+    /// # Errors
+    /// As [`Folder::own`].
+    pub async fn own_first(&self) -> Result<()> {
+        std::fs::write(self.path().join("plain.toml"), crate::settings::HOST)?;
+        let plain = ["--config", "plain.toml"];
+        let mut host = self.command(&[&["serve"], &plain[..]].concat())?.spawn()?;
+        let address = self.data().join("address");
+        crate::until("the host is ready", async || {
+            let Ok(address) = std::fs::read_to_string(&address) else { return Ok(None) };
+            Ok(crate::Api::new(address.trim(), "")?.is_ready().await.then_some(()))
+        })
+        .await?;
+        self.own_with(&plain).await?;
+        host.start_kill()?;
+        host.wait().await?;
+        Ok(std::fs::remove_file(address)?)
     }
 
     /// Uses the token of another folder, whose host has the same database.

@@ -161,6 +161,7 @@ async fn a_certificate_in_files_is_read_again_when_it_changes() -> Result<()> {
     std::fs::write(&roots, first.pem() + &second.pem())?;
     std::fs::write(&pem, first.pem())?;
     std::fs::write(&key, first_key.serialize_pem())?;
+    folder.own_first().await?;
     let (_host, address) = serve(&folder).await?;
     let token = folder.token()?;
     let connector = client(&roots, None)?;

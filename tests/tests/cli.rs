@@ -357,7 +357,7 @@ async fn every_failure_is_one_object_for_programs() -> Result<()> {
     fails(&folder, &["item", "list", "--no-such"], 2, "usage").await?;
     fails(&folder, &[], 2, "usage").await?;
     // No host yet, and no token.
-    let failure = fails(&folder, &["item", "list"], 4, "no-token").await?;
+    let failure = fails(&folder, &["item", "list"], 4, "not-logged-in").await?;
     assert!(!text(&failure, "hint").is_empty(), "{failure}");
     fails(&folder, &["plugin", "inspect", "nowhere.wasm"], 1, "unreadable").await?;
     fails(&folder, &["plugin", "inspect", "waystation.toml"], 1, "not-wasm").await?;

@@ -124,6 +124,7 @@ async fn hosts_with_a_certificate_of_their_own_are_known_by_it() -> Result<()> {
     let certificate = CertificateParams::new(["localhost".to_owned()])?.self_signed(&key)?;
     std::fs::write(folder.path().join("server.pem"), certificate.pem())?;
     std::fs::write(folder.path().join("server.key"), key.serialize_pem())?;
+    folder.own_first().await?;
     let host = TlsHost::start(&folder).await?;
     let url = format!("https://localhost:{}", host.address.rsplit(':').next().unwrap());
     let own = waystation_pki::Certificate::from_der(certificate.der())?.key_hash();

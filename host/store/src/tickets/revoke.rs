@@ -2,8 +2,8 @@
 
 use waystation_core::ticket::{Refusal, TicketDigest};
 
-use super::Outcome;
 use super::Bell;
+use super::Outcome;
 use super::caller::Caller;
 use super::request::TicketState;
 use super::tally::Tally;
