@@ -292,6 +292,7 @@ async fn on_two_hosts(url: &str) -> Result<()> {
     };
     let (here, there) = (folder()?, folder()?);
     let pair = Pair::new(TlsHost::start(&here).await?).await?;
+    there.owned_with(&here)?;
     let other = TlsHost::start(&there).await?;
     // Each host has an authority of its own here: this agent is one of the other host.
     let away = other.enrol("away", &[SHELL]).await?;

@@ -463,6 +463,33 @@ async fn a_token_is_for_what_it_says_until_it_is_taken_back() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_pages_that_links_lead_to_load_nothing_from_elsewhere() -> Result<()> {
+    let folder = Folder::new("")?;
+    let host = Host::start(&folder).await?;
+    let open = async |path: &str| host.api.send(host.api.anonymous(Method::GET, path)).await;
+    for page in ["/welcome", "/device"] {
+        let told = open(page).await?;
+        assert_eq!((told.status, told.header("content-type")), (200, "text/html; charset=utf-8"));
+        let policy = told.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+        assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        for (name, value) in [("x-frame-options", "DENY"), ("referrer-policy", "no-referrer")] {
+            assert_eq!(told.header(name), value, "{page}");
+        }
+        // Whatever it loads is here, and of the kind that browsers take.
+        let mut loaded = 0;
+        for part in told.text.split(['"', ' ']).filter(|part| part.starts_with("/pages/")) {
+            let there = open(part).await?;
+            assert_eq!((there.status, there.header("x-content-type-options")), (200, "nosniff"), "{part}");
+            loaded += 1;
+        }
+        assert!(loaded == 2 && !told.text.contains("://"), "{page}");
+        assert!(!told.text.contains("onclick") && !told.text.contains("<script>"), "{page}");
+    }
+    host.stop().await
+}
+
+#[tokio::test]
 async fn who_is_locked_out_hears_no_more_at_once() -> Result<()> {
     let folder = Folder::new("")?;
     let host = Host::start(&folder).await?;

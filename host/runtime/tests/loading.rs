@@ -133,7 +133,10 @@ fn an_unknown_capability_names_the_valid_ones() {
     };
     let error = refused(&fixture);
     assert_eq!(error.code(), "unknown-capability");
-    assert!(error.to_string().contains("http, kv, credentials; did you mean `http`?"), "{error}");
+    assert!(
+        error.to_string().contains("http, kv, credentials, tickets, scopes; did you mean `http`?"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

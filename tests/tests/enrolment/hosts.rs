@@ -30,6 +30,7 @@ async fn share(url: &str) -> Result<()> {
         let path = entry?.path();
         std::fs::copy(&path, there.join(path.file_name().unwrap()))?;
     }
+    second.owned_with(&first)?;
     let two = TlsHost::start(&second).await?;
     let (token, invited) = one.invite(&json!({ "label": "mac" })).await?;
     let (_, other) = two.invite(&json!({ "label": "pc" })).await?;

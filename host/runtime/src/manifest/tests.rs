@@ -54,7 +54,7 @@ fn bad_manifests_say_what_to_do() {
         (
             "capability = \"http\"",
             "capability = \"htpp\"",
-            "unknown capability `htpp`; this host knows http, kv, credentials; did you mean `http`?",
+            "unknown capability `htpp`; this host knows http, kv, credentials, tickets, scopes; did you mean `http`?",
         ),
         ("capability = \"http\"", "capability = \"kv\"", "capability `kv` has no key `origins`"),
         ("name = \"waystation/github-releases\"", "name = \"github\"", "namespace/name"),

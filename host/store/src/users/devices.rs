@@ -81,6 +81,9 @@ impl Change for Start {
     }
 }
 
+/// The same, with its tenant and what it says that it is.
+type AskedColumns = (String, Option<String>, i64, i64, Option<i64>, String, Option<String>);
+
 type DeviceColumns = (String, Option<String>, i64, i64, Option<i64>);
 
 fn device((state, user, expires_at, wait, asked_at): DeviceColumns) -> Result<DeviceLogin, StoreError> {
@@ -150,14 +153,13 @@ impl Change for Ask {
     async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
         let Self { caller, code, new } = self;
         let digest = code.digest();
-        let found: Option<(String, Option<String>, i64, i64, Option<i64>, String, Option<String>)> =
-            sqlx::query_as(
-                "SELECT state, user_id, expires_at, wait_us, asked_at, tenant, client FROM device_logins
+        let found: Option<AskedColumns> = sqlx::query_as(
+            "SELECT state, user_id, expires_at, wait_us, asked_at, tenant, client FROM device_logins
                  WHERE digest = $1",
-            )
-            .bind(digest.as_bytes().as_slice())
-            .fetch_optional(work.db())
-            .await?;
+        )
+        .bind(digest.as_bytes().as_slice())
+        .fetch_optional(work.db())
+        .await?;
         let Some((state, user, expires_at, wait, asked_at, tenant, client)) = found else {
             return Ok(Err(IdentityError::Gone));
         };

@@ -169,6 +169,8 @@ async fn replace(work: &mut Work<'_>, user: &str, codes: &[RecoveryDigest]) -> R
     Ok(())
 }
 
+type FactorColumns = (Option<String>, Option<Vec<u8>>, i64, Option<i64>);
+
 impl Store {
     async fn factor_of(&self, caller: Caller, user: UserId, deed: Deed) -> Result<Outcome<()>, StoreError> {
         self.change(Do { caller, user, deed }).await
@@ -179,7 +181,7 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn factor(&self, user: UserId) -> Result<Option<Factor>, StoreError> {
-        let found: Option<(Option<String>, Option<Vec<u8>>, i64, Option<i64>)> = sqlx::query_as(
+        let found: Option<FactorColumns> = sqlx::query_as(
             "SELECT password, totp, totp_confirmed, totp_step FROM users WHERE id = $1 AND locked_at IS NULL",
         )
         .bind(user.to_string())

@@ -122,7 +122,7 @@ impl Change for Redeem {
         let (user, called) = match (link.user, name) {
             (Some((user, called)), _) => (user, called),
             (None, Some(name)) => {
-                if owner_exists(work, &link.tenant).await? {
+                if people::has_owner(work.db(), &link.tenant).await? {
                     return Ok(Err(IdentityError::OwnerExists));
                 }
                 let roles = [parsed(OWNER)?].into();
@@ -164,18 +164,6 @@ impl Change for Redeem {
         let fresh = new.begin(work, &caller, user).await?;
         Ok(Ok((link.tenant, fresh)))
     }
-}
-
-async fn owner_exists(work: &mut Work<'_>, tenant: &TenantName) -> Result<bool, StoreError> {
-    let owners: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM users u JOIN user_roles r ON r.user_id = u.id
-         WHERE u.tenant = $1 AND r.role = $2 AND u.password IS NOT NULL",
-    )
-    .bind(tenant.as_str())
-    .bind(OWNER)
-    .fetch_one(work.db())
-    .await?;
-    Ok(owners > 0)
 }
 
 impl Store {

@@ -71,6 +71,8 @@ struct Begin {
     lives: Lives,
 }
 
+type AdmittedColumns = (String, String, Option<Vec<u8>>, i64, Option<i64>);
+
 impl Change for Begin {
     type Answer = Result<Begun, IdentityError>;
 
@@ -88,7 +90,7 @@ impl Change for Begin {
         if after.locked_until.is_some() {
             caller.note(work, "login.lock", name.as_str(), "too-many-failures");
         }
-        let found: Option<(String, String, Option<Vec<u8>>, i64, Option<i64>)> = sqlx::query_as(
+        let found: Option<AdmittedColumns> = sqlx::query_as(
             "SELECT id, password, totp, totp_confirmed, totp_step FROM users
              WHERE tenant = $1 AND name = $2 AND password IS NOT NULL AND locked_at IS NULL",
         )
@@ -333,21 +335,22 @@ struct Refresh {
     life: Duration,
 }
 
+type RefreshColumns = (String, i64, i64, Option<i64>, String, String, String, Option<i64>);
+
 impl Change for Refresh {
     type Answer = Result<Rotated, IdentityError>;
 
     async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
         let Self { caller, presented, new, life } = self;
         let digest = presented.digest();
-        let found: Option<(String, i64, i64, Option<i64>, String, String, String, Option<i64>)> =
-            sqlx::query_as(
-                "SELECT r.login_id, r.expires_at, r.used, l.ended_at, u.id, u.name, u.tenant, u.locked_at
+        let found: Option<RefreshColumns> = sqlx::query_as(
+            "SELECT r.login_id, r.expires_at, r.used, l.ended_at, u.id, u.name, u.tenant, u.locked_at
                  FROM refresh_tokens r JOIN logins l ON l.id = r.login_id JOIN users u ON u.id = l.user_id
                  WHERE r.digest = $1",
-            )
-            .bind(digest.as_bytes().as_slice())
-            .fetch_optional(work.db())
-            .await?;
+        )
+        .bind(digest.as_bytes().as_slice())
+        .fetch_optional(work.db())
+        .await?;
         let (row, of) = match found {
             None => (None, None),
             Some((login, expires_at, used, ended, user, name, tenant, locked)) => {

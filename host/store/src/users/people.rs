@@ -382,16 +382,21 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn has_owner(&self, tenant: &TenantName) -> Result<bool, StoreError> {
-        let owners: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM users u JOIN user_roles r ON r.user_id = u.id
-             WHERE u.tenant = $1 AND r.role = $2 AND u.password IS NOT NULL",
-        )
-        .bind(tenant.as_str())
-        .bind(OWNER)
-        .fetch_one(self.reader())
-        .await?;
-        Ok(owners > 0)
+        has_owner(&mut *self.reader().acquire().await?, tenant).await
     }
+}
+
+/// Whether there is an owner who has a password.
+pub(super) async fn has_owner(db: &mut AnyConnection, tenant: &TenantName) -> Result<bool, StoreError> {
+    let owners: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM users u JOIN user_roles r ON r.user_id = u.id
+         WHERE u.tenant = $1 AND r.role = $2 AND u.password IS NOT NULL",
+    )
+    .bind(tenant.as_str())
+    .bind(OWNER)
+    .fetch_one(db)
+    .await?;
+    Ok(owners > 0)
 }
 
 /// Since when somebody exists, for those that make users in other ways.

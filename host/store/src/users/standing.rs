@@ -62,6 +62,8 @@ pub(super) async fn roles_of(
     Ok(roles)
 }
 
+type TokenColumns = (String, String, String, String, String, String, Option<i64>);
+
 impl Store {
     /// Who a login is of, while it goes on and its user is not locked out.
     ///
@@ -100,7 +102,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Standing>, StoreError> {
         let mut db = self.reader().acquire().await?;
-        let found: Option<(String, String, String, String, String, String, Option<i64>)> = sqlx::query_as(
+        let found: Option<TokenColumns> = sqlx::query_as(
             "SELECT t.id, t.name, t.scope, u.id, u.tenant, u.name, t.used_at
              FROM api_tokens t JOIN users u ON u.id = t.user_id
              WHERE t.digest = $1 AND t.expires_at > $2 AND u.locked_at IS NULL",

@@ -29,7 +29,7 @@ use crate::tickets::default_tenant;
 #[derive(Clone)]
 pub(super) enum Asker {
     /// Somebody who runs the host.
-    User(Who),
+    User(Box<Who>),
     /// An agent.
     Agent {
         /// Whose.
@@ -50,7 +50,7 @@ impl Asker {
         }
     }
 
-    pub(super) const fn tenant(&self) -> &TenantName {
+    pub(super) fn tenant(&self) -> &TenantName {
         match self {
             Self::User(who) => who.tenant(),
             Self::Agent { tenant, .. } => tenant,
@@ -79,7 +79,7 @@ impl Asker {
 
     fn user(&self) -> Result<&Who, Answer> {
         let current = match self {
-            Self::User(who) => return Ok(who),
+            Self::User(who) => return Ok(who.as_ref()),
             Self::Agent { name: AgentName::Agent { .. }, .. } => "agent",
             Self::Agent { name: AgentName::PluginAgent { .. }, .. } => "plugin-agent",
         };
@@ -173,7 +173,7 @@ async fn by_token(
         };
     }
     let (standing, proof) = told(&host, &token).await?.ok_or_else(none)?;
-    Ok(Asker::User(Who::new(standing, proof, origin, host)))
+    Ok(Asker::User(Box::new(Who::new(standing, proof, origin, host))))
 }
 
 impl<S: Sync> FromRequestParts<S> for Asker {
