@@ -218,7 +218,7 @@ impl Client {
         query: &[(&str, &str)],
         body: Option<&serde_json::Value>,
     ) -> Result<Response<Incoming>, Failure> {
-        let body = body.map(|body| serde_json::to_vec(body)).transpose()?;
+        let body = body.map(serde_json::to_vec).transpose()?;
         let (url, token) = (self.url(root, path, query)?, self.token().await?);
         self.answered(method, url, Some(token), body.map(|body| (body, "application/json"))).await
     }
