@@ -444,6 +444,15 @@ async fn a_token_is_for_what_it_says_until_it_is_taken_back() -> Result<()> {
     let admin = person(&host.api, "adam", &["admin"]).await?;
     let link = send(&admin, Method::POST, "/api/v1/users/olga/password-link", &json!({})).await?;
     assert_eq!(code(&link), is(403, "forbidden"));
+    let path = "/api/v1/users/adam/password-link";
+    assert_eq!(code(&send(&host.api, Method::POST, path, &json!({})).await?), is(403, "login-needed"));
+    assert_eq!(code(&send(&admin, Method::POST, path, &json!({})).await?), is(409, "own-password"));
+    // A link that was made before somebody was given more opens nothing after it.
+    let early = admin.post("/api/v1/users", &json!({ "name": "noa" })).await?;
+    let ran = folder.run(&["user", "assign", "noa", "owner"]).await?;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let body = json!({ "link": early["password_link"]["link"], "password": "a good password" });
+    assert_eq!(code(&ask(&host.api, "/api/v1/auth/link/use", &body).await?), is(410, "gone"));
     let add =
         send(&admin, Method::POST, "/api/v1/users", &json!({ "name": "eve", "roles": ["owner"] })).await?;
     assert_eq!(code(&add), is(403, "forbidden"));
@@ -543,9 +552,9 @@ async fn the_command_line_logs_in_stays_so_and_lets_a_device_in() -> Result<()> 
         Ok(said.lines().find_map(|line| line.strip_prefix("The code is ").map(str::to_owned)))
     })
     .await?;
-    let wrong = folder.run(&["account", "let-in", "BBBB-BBBB"]).await?;
+    let wrong = folder.run(&["account", "let-in", "BBBB-BBBB", "--yes"]).await?;
     assert_eq!(wrong.code, 1, "{wrong:?}");
-    let ran = folder.run(&["account", "let-in", &shown.to_lowercase()]).await?;
+    let ran = folder.run(&["account", "let-in", &shown.to_lowercase(), "--yes"]).await?;
     assert!(ran.code == 0 && ran.stderr.contains("let in: waystation/"), "{ran:?}");
     assert!(waiting.wait().await?.success());
     let me = device.run(&["account", "show", "--url", host.api.base()]).await?;

@@ -62,6 +62,9 @@ pub(crate) enum Account {
         /// Keep it out
         #[arg(long)]
         deny: bool,
+        /// Do not ask
+        #[arg(long, conflicts_with = "deny")]
+        yes: bool,
     },
 }
 

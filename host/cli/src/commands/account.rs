@@ -53,10 +53,18 @@ pub(crate) async fn run(global: &Global, command: &Account) -> Outcome {
             Ok(())
         }
         Account::EndLogin { id } => client.delete(&["auth", "logins", id]).await,
-        Account::LetIn { code, deny } => {
+        Account::LetIn { code, deny, yes } => {
             let asks: WaitingDevice = client.get(&["auth", "device"], &[("user_code", code)]).await?;
             let what = asks.client.as_deref().unwrap_or("a device that does not say what it is");
             let place = asks.address.as_deref().unwrap_or("an unknown address");
+            output::note(format!("{what} asks to be let in as you, from {place}"));
+            if !deny
+                && !yes
+                && !matches!(prompt::line("Is that you, now? [y/N]")?.as_str(), "y" | "Y" | "yes")
+            {
+                output::note("nothing was done; --deny keeps it out");
+                return Ok(());
+            }
             let body = json!({ "user_code": code, "approve": !deny });
             client.done(Method::POST, &["auth", "device", "decide"], Some(&body)).await?;
             let done = if *deny { "kept out" } else { "let in" };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waystation_core::id::LoginId;
 use waystation_identity::{IdentityError, RecoveryCode, TotpSecret, Verdict};
+use waystation_store::users::{Begun, Proven};
 
 use crate::api::body::{Body, parsed};
 use crate::api::login::recovery;
@@ -127,14 +128,18 @@ pub(crate) struct PasswordChange {
 
 /// That whoever is logged in knows the password as well: an open screen is not enough. Counted as a login.
 async fn knows(host: &Host, who: &Who, password: SecretString) -> Result<String, Problem> {
+    let (kept, begun) = tried(host, who, password).await?;
+    host.store().halve_login(who.caller(), who.name().clone(), begun).await?;
+    Ok(kept)
+}
+
+/// The same, and the attempt still counts: there is something else to show.
+async fn tried(host: &Host, who: &Who, password: SecretString) -> Result<(String, Begun), Problem> {
     let (users, caller) = (host.users(), who.caller());
     let begun = host.store().begin_login(caller.clone(), who.name().clone(), users.lives).await??;
     let kept = begun.user.as_ref().map(|user| user.password.clone());
     match (users.passwords.verify(password, kept.clone()).await?, kept) {
-        (Verdict::Right { .. }, Some(kept)) => {
-            host.store().halve_login(caller, who.name().clone(), begun).await?;
-            Ok(kept)
-        }
+        (Verdict::Right { .. }, Some(kept)) => Ok((kept, begun)),
         _ => {
             host.store().fail_login(caller, who.name().clone(), begun, "wrong-password").await?;
             Err(Problem::new(StatusCode::FORBIDDEN, "wrong-password", "this is not the password until now"))
@@ -253,20 +258,28 @@ pub(crate) async fn end_totp(
     Body(given): Body<TotpOff>,
 ) -> Result<StatusCode, Problem> {
     person(&who)?;
-    knows(&host, &who, given.password).await?;
+    let (_, begun) = tried(&host, &who, given.password).await?;
     let factor = host.store().factor(who.user()).await?.ok_or(IdentityError::Ended)?;
     // One that was never confirmed is asked for by nobody.
-    if let Some((sealed, true)) = &factor.totp {
+    let mut asked = None;
+    if let Some((sealed, true)) = factor.totp {
         let code = given.code.expose_secret().trim();
         let shown = match code.len() {
             6 => {
-                let secret = host.users().unseal(who.user(), sealed)?;
-                secret.verify(code, factor.step, Timestamp::now()).map(drop)
+                let secret = host.users().unseal(who.user(), &sealed)?;
+                secret.verify(code, factor.step, Timestamp::now()).map(Proven::Code)
             }
-            _ => recovery(&host, who.user(), code).await?.map(drop),
+            _ => recovery(&host, who.user(), code).await?,
         };
-        shown.map_err(|e| Problem::bad(e.code(), e.to_string()))?;
+        match shown {
+            Ok(proven) => asked = Some((sealed, proven)),
+            Err(e) => {
+                host.store().fail_login(who.caller(), who.name().clone(), begun, e.code()).await?;
+                return Err(Problem::bad(e.code(), e.to_string()));
+            }
+        }
     }
-    host.store().end_totp(who.caller(), who.user()).await??;
+    host.store().halve_login(who.caller(), who.name().clone(), begun).await?;
+    host.store().end_totp(who.caller(), who.user(), asked).await??;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -12,6 +12,9 @@ use waystation_store::tickets::Caller;
 use super::REQUEST_ID;
 use crate::pki::Connection;
 
+/// The longest id of a request that is put on record.
+const MAX_REQUEST_ID: usize = 64;
+
 /// The id of a request, and the address of its connection. The host itself has neither.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Origin {
@@ -22,8 +25,12 @@ pub(crate) struct Origin {
 impl Origin {
     /// Of this request.
     pub(crate) fn of(headers: &HeaderMap, extensions: &Extensions) -> Self {
+        // What a client made up is kept if it looks like an id: nobody fills the record with it.
+        let plain = |id: &&str| {
+            id.len() <= MAX_REQUEST_ID && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
         Self {
-            request: headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned),
+            request: headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(plain).map(str::to_owned),
             address: extensions.get::<Connection>().map(|connection| connection.address.to_string()),
         }
     }

@@ -4,7 +4,7 @@ use waystation_core::id::{LoginId, UserId};
 use waystation_core::user::UserRefusal;
 use waystation_identity::{IdentityError, RecoveryDigest, Step};
 
-use super::login::Ends;
+use super::login::{Ends, void_ways_in};
 use super::{Outcome, word};
 use crate::changes::{Change, Work};
 use crate::error::StoreError;
@@ -75,13 +75,10 @@ enum Deed {
     Begin(SealedTotp),
     /// Asks for it from now on: the code of this step showed that it works.
     Confirm(SealedTotp, Step, Vec<RecoveryDigest>),
-    Off,
+    /// Asks for it no more: the one that is asked for, which is proven, or one that never was.
+    Off(Option<(SealedTotp, Proven)>),
     /// Another password. Other logins than this one end.
-    Password {
-        before: String,
-        after: String,
-        keep: Option<LoginId>,
-    },
+    Password { before: String, after: String, keep: Option<LoginId> },
 }
 
 struct Do {
@@ -98,7 +95,7 @@ impl Change for Do {
         let action = match self.deed {
             Deed::Begin(_) => "second-factor.begin",
             Deed::Confirm(..) => "second-factor.on",
-            Deed::Off => "second-factor.off",
+            Deed::Off(_) => "second-factor.off",
             Deed::Password { .. } => "password.change",
         };
         self.caller.note(work, action, self.user.to_string(), word(&done));
@@ -128,17 +125,30 @@ impl Do {
                 }
                 (set, UserRefusal::TotpOff)
             }
-            Deed::Off => {
-                replace(work, &id, &[]).await?;
+            Deed::Off(asked) => {
+                if let Some((_, proven)) = asked
+                    && prove(work, *user, proven).await?.is_err()
+                {
+                    return Ok(Err(UserRefusal::TotpOff));
+                }
+                let sealed = asked.as_ref().map(|(sealed, _)| sealed.0.as_slice());
+                // Only what it was when the code was looked at.
                 let set = sqlx::query(
-                    "UPDATE users SET totp = NULL, totp_confirmed = 0, totp_step = NULL WHERE id = $1 AND totp IS NOT NULL",
+                    "UPDATE users SET totp = NULL, totp_confirmed = 0, totp_step = NULL
+                     WHERE id = $1 AND ((totp_confirmed = 1 AND totp = $2) OR (totp_confirmed = 0 AND $3 = 1 AND totp IS NOT NULL))",
                 );
-                (set.bind(&id).execute(work.db()).await?, UserRefusal::TotpOff)
+                let set = set.bind(&id).bind(sealed.unwrap_or_default()).bind(i64::from(asked.is_none()));
+                let set = set.execute(work.db()).await?;
+                if set.rows_affected() == 1 {
+                    replace(work, &id, &[]).await?;
+                }
+                (set, UserRefusal::TotpOff)
             }
             Deed::Password { before, after, keep } => {
                 let set = sqlx::query("UPDATE users SET password = $3 WHERE id = $1 AND password = $2");
                 let set = set.bind(&id).bind(before.as_str()).bind(after.as_str()).execute(work.db()).await?;
                 if set.rows_affected() == 1 {
+                    void_ways_in(work, *user).await?;
                     let others = "UPDATE logins SET ended_at = $3, reason = $4
                                   WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL";
                     sqlx::query(others)
@@ -237,12 +247,17 @@ impl Store {
         self.factor_of(caller, user, Deed::Confirm(sealed, step, codes)).await
     }
 
-    /// Asks for no second factor any more.
+    /// Asks for no second factor any more: for the one that was asked for only with a proof of it, which is used up.
     ///
     /// # Errors
     /// Those of the database. Refused with `TotpOff`.
-    pub async fn end_totp(&self, caller: Caller, user: UserId) -> Result<Outcome<()>, StoreError> {
-        self.factor_of(caller, user, Deed::Off).await
+    pub async fn end_totp(
+        &self,
+        caller: Caller,
+        user: UserId,
+        asked: Option<(SealedTotp, Proven)>,
+    ) -> Result<Outcome<()>, StoreError> {
+        self.factor_of(caller, user, Deed::Off(asked)).await
     }
 
     /// Another password, if it is still the one before. Logins other than this one end.

@@ -410,7 +410,19 @@ impl Ends {
     }
 }
 
-/// Ends one login of a user, or all. Gives how many ended.
+/// Takes back what somebody could still get in with that was made before: links, and devices that were let in and did
+/// not come yet.
+pub(super) async fn void_ways_in(work: &mut Work<'_>, user: UserId) -> Result<(), StoreError> {
+    for text in [
+        "DELETE FROM links WHERE user_id = $1 AND used = 0",
+        "DELETE FROM device_logins WHERE user_id = $1 AND state = 'approved'",
+    ] {
+        sqlx::query(text).bind(user.to_string()).execute(work.db()).await?;
+    }
+    Ok(())
+}
+
+/// Ends one login of a user, or all, and then also what would be a login soon. Gives how many ended.
 pub(super) async fn end_logins(
     work: &mut Work<'_>,
     user: UserId,
@@ -418,6 +430,9 @@ pub(super) async fn end_logins(
     why: Ends,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
+    if login.is_none() {
+        void_ways_in(work, user).await?;
+    }
     let ended = sqlx::query(
         "UPDATE logins SET ended_at = $3, reason = $4
          WHERE user_id = $1 AND ($2 = '' OR id = $2) AND ended_at IS NULL",

@@ -236,7 +236,7 @@ pub(crate) async fn of_many_who_use_a_code_or_a_link_one_gets_in(db: Db) {
     assert!(store.confirm_totp(caller(), ann, confirm.clone()).await.unwrap().is_err(), "another one");
     store.begin_totp(caller(), ann, sealed.clone()).await.unwrap().unwrap();
     store.confirm_totp(caller(), ann, confirm).await.unwrap().unwrap();
-    let twice = store.begin_totp(caller(), ann, sealed).await.unwrap();
+    let twice = store.begin_totp(caller(), ann, sealed.clone()).await.unwrap();
     assert_eq!(twice, Err(UserRefusal::TotpOn));
     let finish = async |proven: Option<Proven>, n: u32| {
         let caller = from(100 + i64::from(n), n);
@@ -256,9 +256,13 @@ pub(crate) async fn of_many_who_use_a_code_or_a_link_one_gets_in(db: Db) {
         assert_eq!(done.iter().filter(|one| one.is_ok()).count(), 1, "{proven:?} {done:?}");
     }
     assert_eq!(store.recovery_codes(ann).await.unwrap().len(), 9);
-    store.end_totp(caller(), ann).await.unwrap().unwrap();
+    let off = async |asked| store.end_totp(caller(), ann, asked).await.unwrap();
+    assert_eq!(off(None).await, Err(UserRefusal::TotpOff), "it is asked for");
+    let used = Some((sealed.clone(), Proven::Recovery(digests[0])));
+    assert_eq!(off(used).await, Err(UserRefusal::TotpOff), "it was used up");
+    off(Some((sealed.clone(), Proven::Recovery(digests[1])))).await.unwrap();
     assert!(store.recovery_codes(ann).await.unwrap().is_empty());
-    assert_eq!(store.end_totp(caller(), ann).await.unwrap(), Err(UserRefusal::TotpOff));
+    assert_eq!(off(None).await, Err(UserRefusal::TotpOff));
 }
 
 pub(crate) async fn a_token_speaks_for_its_user_until_it_is_taken_back(db: Db) {
