@@ -29,6 +29,7 @@ pub use bells::{Listener, Looked, News};
 pub use caller::Caller;
 pub use hooks::{Heard, HookDeed, LiveFilter, LiveSession, Occasion, SessionChange};
 pub use party::{Role, Standing};
+pub(crate) use rate::Rate;
 pub use redeem::Redeemed;
 pub use request::{Ask, IssuedTicket, Pending, TicketRow, TicketState};
 pub use scopes::RegisteredScope;
