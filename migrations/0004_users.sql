@@ -38,7 +38,8 @@ CREATE TABLE recovery_codes (
     PRIMARY KEY (user_id, digest)
 );
 
--- Attempts under a name, whether or not somebody has it: so that nobody learns who does.
+-- Attempts under a name, whether or not somebody has it: so that nobody learns who does. `name` is a digest, since people
+-- type other things in its place.
 CREATE TABLE login_attempts (
     tenant TEXT NOT NULL REFERENCES tenants (name),
     name TEXT NOT NULL,

@@ -91,7 +91,7 @@ pub(crate) async fn follow(
     host.spawn(async move {
         tokio::select! {
             () = feed(fed, who, after, sender) => {}
-            () = heard.barred("event:read") => {}
+            () = heard.barred() => {}
         }
     });
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::default()))

@@ -44,7 +44,7 @@ impl Proof {
     pub(crate) async fn standing(&self, host: &Host, now: Timestamp) -> Result<Option<Standing>, StoreError> {
         match self {
             Self::Login(claims) => {
-                host.store().login_standing(&claims.tenant, claims.user, claims.login).await
+                host.store().login_standing(&claims.tenant, (claims.user, claims.login), now).await
             }
             Self::Token(digest) => host.store().token_standing(digest.as_bytes(), now).await,
         }
@@ -163,18 +163,16 @@ impl Who {
         self.decided(action, target).is_some_and(|decision| decision.allowed())
     }
 
-    /// Ends when they may not do this to anything any more: for those who listen for long. The access token of a login
+    /// Ends when they may not do the same any more as when they came: for those who listen for long. The access token of a login
     /// may be over meanwhile; the login must not.
-    pub(crate) async fn barred(self, action: &'static str) {
+    pub(crate) async fn barred(self) {
         loop {
             tokio::time::sleep(LOOK).await;
             match self.proof.standing(&self.host, Timestamp::now()).await {
-                Ok(Some(standing)) => {
-                    let now = Self { standing, ..self.clone() };
-                    if now.somewhere(action).is_err() {
-                        return;
-                    }
+                // Whoever has become somebody else comes again, as that.
+                Ok(Some(now)) if (&now.roles, &now.token) == (&self.standing.roles, &self.standing.token) => {
                 }
+                Ok(Some(_)) => return,
                 Ok(None) => return,
                 Err(e) => {
                     tracing::warn!(

@@ -10,7 +10,7 @@ use waystation_identity::{
     decide_device, poll,
 };
 
-use super::login::{Fresh, NewLogin, take};
+use super::login::{Fresh, NewLogin, take, take_named};
 use crate::changes::{Change, Work};
 use crate::error::StoreError;
 use crate::row::{clean, count, micros, parsed, random, time};
@@ -102,6 +102,9 @@ fn device((state, user, expires_at, wait, asked_at): DeviceColumns) -> Result<De
     })
 }
 
+/// How often one user may say something to a short code.
+const GUESSES: Rate = Rate { burst: 8, per: Duration::from_secs(60) };
+
 struct Decide {
     caller: Caller,
     user: UserId,
@@ -114,6 +117,10 @@ impl Change for Decide {
 
     async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
         let Self { caller, user, code, approve } = self;
+        // Short codes are not found by trying.
+        if let Err(refused) = take_named(work, &format!("device-code:{user}"), GUESSES, caller.now).await? {
+            return Ok(Err(refused));
+        }
         let found: Option<DeviceColumns> = sqlx::query_as(
             "SELECT state, user_id, expires_at, wait_us, asked_at FROM device_logins
              WHERE user_code = $1 AND tenant = $2",
@@ -256,6 +263,14 @@ impl Store {
         code: DeviceCode,
         (refresh, life): (RefreshToken, Duration),
     ) -> Result<Result<DeviceAnswer, IdentityError>, StoreError> {
+        let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM device_logins WHERE digest = $1")
+            .bind(code.digest().as_bytes().as_slice())
+            .fetch_one(self.reader())
+            .await?;
+        // As with refresh tokens.
+        if known == 0 {
+            return Ok(Err(IdentityError::Gone));
+        }
         let id = LoginId::new(caller.now, &random());
         let new = NewLogin { id, refresh, client: None, method: "device", life };
         self.change(Ask { caller, code, new }).await

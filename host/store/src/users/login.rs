@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 use waystation_core::id::{LoginId, UserId};
 use waystation_core::name::{TenantName, UserName};
 use waystation_core::neighbourhood::neighbourhood;
@@ -87,9 +88,6 @@ impl Change for Begin {
         }
         let after = lives.lockout.failed(before, caller.now);
         keep(work, caller, name, after).await?;
-        if after.locked_until.is_some() {
-            caller.note(work, "login.lock", name.as_str(), "too-many-failures");
-        }
         let found: Option<AdmittedColumns> = sqlx::query_as(
             "SELECT id, password, totp, totp_confirmed, totp_step FROM users
              WHERE tenant = $1 AND name = $2 AND password IS NOT NULL AND locked_at IS NULL",
@@ -105,8 +103,23 @@ impl Change for Begin {
                 Some(Admitted { id: parsed(&id)?, password, totp })
             }
         };
+        if after.locked_until.is_some() {
+            caller.note(work, "login.lock", told(name, user.is_some()), "too-many-failures");
+        }
         Ok(Ok(Begun { user, before, after }))
     }
+}
+
+/// A name for the record. What people type instead of one, a password for example, is not put there.
+fn told(name: &UserName, known: bool) -> &str {
+    if known { name.as_str() } else { "somebody unknown" }
+}
+
+/// What attempts under a name are kept by: not the name, for the same reason.
+pub(super) fn counted(name: &UserName) -> String {
+    let digest =
+        Sha256::new().chain_update(b"waystation attempts 1\0").chain_update(name.as_str()).finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Counts one from the address of the caller.
@@ -127,29 +140,16 @@ pub(super) async fn take_named(
     rate: Rate,
     now: Timestamp,
 ) -> Result<Result<(), IdentityError>, StoreError> {
-    let kept: Option<i64> = sqlx::query_scalar("SELECT tat FROM rate_limits WHERE name = $1")
-        .bind(name)
-        .fetch_optional(work.db())
-        .await?;
-    let paid = match rate.take(kept.map(time).transpose()?, now) {
-        Ok(paid) => paid,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    sqlx::query(
-        "INSERT INTO rate_limits (name, tat) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET tat = $2",
-    )
-    .bind(name)
-    .bind(micros(paid))
-    .execute(work.db())
-    .await?;
-    Ok(Ok(()))
+    let rate = crate::tickets::Rate { requests: rate.burst, window: rate.per };
+    let taken = rate.take(work, name, now).await?;
+    Ok(taken.map_err(|seconds| IdentityError::TooFast(Duration::from_secs(seconds.into()))))
 }
 
 async fn attempts(work: &mut Work<'_>, tenant: &TenantName, name: &UserName) -> Result<Attempts, StoreError> {
     let found: Option<(i64, Option<i64>)> =
         sqlx::query_as("SELECT failures, locked_until FROM login_attempts WHERE tenant = $1 AND name = $2")
             .bind(tenant.as_str())
-            .bind(name.as_str())
+            .bind(counted(name))
             .fetch_optional(work.db())
             .await?;
     let Some((failures, locked)) = found else { return Ok(Attempts::default()) };
@@ -170,7 +170,7 @@ async fn keep(
          ON CONFLICT (tenant, name) DO UPDATE SET failures = $3, locked_until = $4, at = $5",
     )
     .bind(caller.tenant.as_str())
-    .bind(name.as_str())
+    .bind(counted(name))
     .bind(i64::from(attempts.failures))
     .bind(attempts.locked_until.map(micros))
     .bind(micros(caller.now))
@@ -202,9 +202,7 @@ impl Change for Fail {
         let Self { caller, name, begun, how } = self;
         match how {
             Failed::Wrong(why) => {
-                // What people type instead of a name, a password for example, is not put on record.
-                let target = begun.user.as_ref().map_or("somebody unknown", |_| name.as_str());
-                caller.note(work, "login", target, why);
+                caller.note(work, "login", told(name, begun.user.is_some()), why);
             }
             Failed::Halfway => {
                 if attempts(work, &caller.tenant, name).await? == begun.after {
@@ -312,7 +310,7 @@ impl Finish {
         }
         sqlx::query("DELETE FROM login_attempts WHERE tenant = $1 AND name = $2")
             .bind(caller.tenant.as_str())
-            .bind(name.as_str())
+            .bind(counted(name))
             .execute(work.db())
             .await?;
         new.begin(work, caller, user.id).await.map(Ok)
@@ -528,6 +526,14 @@ impl Store {
         presented: RefreshToken,
         (new, life): (RefreshToken, Duration),
     ) -> Result<Result<Rotated, IdentityError>, StoreError> {
+        // Whoever makes tokens up is turned away without keeping others from changing anything.
+        let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM refresh_tokens WHERE digest = $1")
+            .bind(presented.digest().as_bytes().as_slice())
+            .fetch_one(self.reader())
+            .await?;
+        if known == 0 {
+            return Ok(Err(IdentityError::Gone));
+        }
         self.change(Refresh { caller, presented, new, life }).await
     }
 

@@ -9,7 +9,7 @@ use waystation_core::id::UserId;
 use waystation_core::name::{TenantName, UserName};
 use waystation_core::user::{User, UserRefusal};
 
-use super::login::{Ends, end_logins};
+use super::login::{Ends, counted, end_logins};
 use super::standing::BUILT_IN;
 use super::{Outcome, word};
 use crate::changes::{Change, Work};
@@ -240,7 +240,7 @@ impl Do {
                     .await?;
                 sqlx::query("DELETE FROM login_attempts WHERE tenant = $1 AND name = $2")
                     .bind(caller.tenant.as_str())
-                    .bind(name.as_str())
+                    .bind(counted(name))
                     .execute(work.db())
                     .await?;
             }

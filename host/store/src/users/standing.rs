@@ -65,24 +65,26 @@ pub(super) async fn roles_of(
 type TokenColumns = (String, String, String, String, String, String, Option<i64>);
 
 impl Store {
-    /// Who a login is of, while it goes on and its user is not locked out.
+    /// Who a login is of, while it goes on, is not over, and its user is not locked out.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn login_standing(
         &self,
         tenant: &TenantName,
-        user: UserId,
-        login: LoginId,
+        (user, login): (UserId, LoginId),
+        now: Timestamp,
     ) -> Result<Option<Standing>, StoreError> {
         let mut db = self.reader().acquire().await?;
         let name: Option<String> = sqlx::query_scalar(
             "SELECT u.name FROM logins l JOIN users u ON u.id = l.user_id
-             WHERE l.id = $1 AND u.id = $2 AND u.tenant = $3 AND l.ended_at IS NULL AND u.locked_at IS NULL",
+             WHERE l.id = $1 AND u.id = $2 AND u.tenant = $3 AND l.ended_at IS NULL AND u.locked_at IS NULL
+               AND l.expires_at > $4",
         )
         .bind(login.to_string())
         .bind(user.to_string())
         .bind(tenant.as_str())
+        .bind(micros(now))
         .fetch_optional(&mut *db)
         .await?;
         let Some(name) = name else { return Ok(None) };

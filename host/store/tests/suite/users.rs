@@ -71,7 +71,12 @@ async fn login(
 }
 
 async fn stands(store: &Store, fresh: &Fresh) -> bool {
-    store.login_standing(&tenant("default"), fresh.user, fresh.login).await.unwrap().is_some()
+    stands_at(store, fresh, 0).await
+}
+
+async fn stands_at(store: &Store, fresh: &Fresh, seconds: i64) -> bool {
+    let who = (fresh.user, fresh.login);
+    store.login_standing(&tenant("default"), who, at(seconds)).await.unwrap().is_some()
 }
 
 pub(crate) async fn a_link_makes_one_owner_and_there_is_always_one(db: Db) {
@@ -195,6 +200,7 @@ pub(crate) async fn a_refresh_token_works_once_and_a_used_one_ends_the_login(db:
         done.map(|rotated| (rotated.fresh, new))
     };
     let (first, token) = login(&store, "olga", 10, 1).await.unwrap();
+    assert!(stands_at(&store, &first, 10 + 3_599).await && !stands_at(&store, &first, 10 + 3_600).await);
     let (second, _) = login(&store, "olga", 10, 2).await.unwrap();
     let (fresh, next) = exchange(&token, 20).await.unwrap();
     assert_eq!((fresh.login, fresh.expires_at), (first.login, at(20 + 3_600)));
@@ -402,7 +408,7 @@ pub(crate) async fn users_of_another_tenant_are_nobody(db: Db) {
     let add = "INSERT INTO tenants (name, created_at) VALUES ('other', 0)";
     sqlx::query(add).execute(&mut db.raw().await).await.unwrap();
     let (other, caller) = (tenant("other"), || by("other", "user:eve", 1));
-    assert!(store.login_standing(&other, olga.user, olga.login).await.unwrap().is_none());
+    assert!(store.login_standing(&other, (olga.user, olga.login), at(0)).await.unwrap().is_none());
     assert!(store.user(&other, &user("olga")).await.unwrap().is_none());
     assert!(store.standing_of(&other, &user("olga")).await.unwrap().is_none());
     assert!(store.users(&other, None, 10).await.unwrap().is_empty());
