@@ -77,6 +77,8 @@ impl Logins {
             .mode(0o700)
             .create(&self.folder)
             .map_err(|e| io(&self.folder, &e))?;
+        // Read and written as one, whoever else does; not the lock of those who refresh, which is held for longer.
+        let _lock = self.locked("logins.change")?;
         let mut all = self.all()?;
         change(&mut all);
         let file = self.file();
@@ -109,7 +111,11 @@ impl Logins {
 
     /// Keeps other commands from refreshing until it is dropped.
     pub(crate) fn lock(&self) -> Result<File, Failure> {
-        let file = self.folder.join("logins.lock");
+        self.locked("logins.lock")
+    }
+
+    fn locked(&self, name: &str) -> Result<File, Failure> {
+        let file = self.folder.join(name);
         let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&file);
         let lock = open.and_then(|lock| lock.lock().map(|()| lock));
         lock.map_err(|e| io(&file, &e))

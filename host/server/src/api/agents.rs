@@ -8,22 +8,19 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use waystation_core::access::Target;
 use waystation_core::agent::AgentName;
 use waystation_core::ticket::{Capability, Refusal};
 use waystation_store::tickets::{Agent, Caller, IssuedCertificate};
 
 use crate::api::body::Body;
+use crate::api::page::{Paging, next};
 use crate::api::problem::Problem;
 use crate::api::who::Who;
 use crate::host::Host;
 use crate::pki::{Issued, NotIssued};
 
-/// Agents per page, unless asked otherwise.
-const PAGE: u32 = 200;
-/// The most agents per page.
-const MAX_PAGE: u32 = 1_000;
 /// The most capabilities of one agent.
 const MAX_CAPABILITIES: usize = 256;
 
@@ -65,16 +62,6 @@ pub struct AgentPage {
     pub agents: Vec<EnrolledAgent>,
     /// Give this as `after` for the next page; none when this is the last.
     pub next: Option<String>,
-}
-
-/// Which page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Paging {
-    /// The last label of the page before.
-    after: Option<String>,
-    /// 1 to 1000; 200 when left out.
-    limit: Option<u32>,
 }
 
 /// A certificate that was just issued.
@@ -205,12 +192,9 @@ pub(crate) async fn list(
     query: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<AgentPage>, Problem> {
     who.somewhere("agent:read")?;
-    let Query(paging) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
-    let after = paging.after.as_deref().map(named).transpose()?;
-    let limit = paging.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+    let (after, limit) = Paging::read(query, named)?;
     let agents = host.store().agents(who.tenant(), after.as_ref(), limit).await?;
-    let full = agents.len() as u64 == u64::from(limit);
-    let next = agents.last().filter(|_| full).map(|last| last.name.label());
+    let next = next(&agents, limit, |last| last.name.label());
     let seen = agents.into_iter().filter(|agent| who.sees("agent:read", &target(&agent.name)));
     Ok(Json(AgentPage { agents: seen.map(EnrolledAgent::from).collect(), next }))
 }

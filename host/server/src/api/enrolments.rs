@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use waystation_core::agent::AgentName;
 use waystation_core::enrolment::{EnrolRefusal, MAX_USES};
 use waystation_core::id::EnrolmentId;
@@ -16,14 +16,10 @@ use waystation_store::enrolment::{EnrolmentToken, NewEnrolment, PendingEnrolment
 
 use crate::api::agents::{capabilities, named};
 use crate::api::body::Body;
+use crate::api::page::{Paging, next};
 use crate::api::problem::Problem;
 use crate::api::who::Who;
 use crate::host::Host;
-
-/// Entries per page, unless asked otherwise.
-const PAGE: u32 = 200;
-/// The most entries per page.
-const MAX_PAGE: u32 = 1_000;
 
 /// An invitation, without its token.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -146,29 +142,9 @@ pub struct SettledEnrolment {
     pub state: String,
 }
 
-/// Which page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Paging {
-    /// The `next` of the page before.
-    after: Option<String>,
-    /// 1 to 1000; 200 when left out.
-    limit: Option<u32>,
-}
-
-impl Paging {
-    fn read(query: Result<Query<Self>, QueryRejection>) -> Result<(Option<EnrolmentId>, u32), Problem> {
-        let Query(paging) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
-        let after = paging.after.as_deref().map(|text| {
-            text.parse().map_err(|e: waystation_core::id::InvalidId| Problem::bad(e.code(), e.to_string()))
-        });
-        Ok((after.transpose()?, paging.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE)))
-    }
-}
-
-fn next<T>(found: &[T], limit: u32, id: impl Fn(&T) -> EnrolmentId) -> Option<String> {
-    let full = found.len() as u64 == u64::from(limit);
-    found.last().filter(|_| full).map(|last| id(last).to_string())
+/// What a page begins after.
+fn place(text: &str) -> Result<EnrolmentId, Problem> {
+    text.parse().map_err(|e: waystation_core::id::InvalidId| Problem::bad(e.code(), e.to_string()))
 }
 
 /// What is no id is nobody's.
@@ -230,9 +206,9 @@ pub(crate) async fn list(
     query: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<InvitationPage>, Problem> {
     who.may("enrolment:read")?;
-    let (after, limit) = Paging::read(query)?;
+    let (after, limit) = Paging::read(query, place)?;
     let found = host.store().invites(who.tenant(), after, limit).await?;
-    let next = next(&found, limit, |one| one.id);
+    let next = next(&found, limit, |one| one.id.to_string());
     Ok(Json(InvitationPage { enrolments: found.into_iter().map(Invitation::from).collect(), next }))
 }
 
@@ -307,9 +283,9 @@ pub(crate) async fn pending(
     query: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<PendingPage>, Problem> {
     who.may("enrolment:read")?;
-    let (after, limit) = Paging::read(query)?;
+    let (after, limit) = Paging::read(query, place)?;
     let found = host.store().pending_enrolments(who.tenant(), Timestamp::now(), after, limit).await?;
-    let next = next(&found, limit, |one| one.id);
+    let next = next(&found, limit, |one| one.id.to_string());
     Ok(Json(PendingPage { pending: found.into_iter().map(Pending::from).collect(), next }))
 }
 

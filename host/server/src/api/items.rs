@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use waystation_core::access::Target;
 use waystation_core::id::ItemId;
 use waystation_core::item::{Item, ItemSpec};
@@ -16,6 +16,7 @@ use waystation_core::policy::Policy;
 use waystation_core::version::Scheme;
 
 use crate::api::body::parsed;
+use crate::api::page::{Paging, next};
 use crate::api::problem::Problem;
 use crate::api::views::{ItemView, ReleaseView};
 use crate::api::who::Who;
@@ -25,20 +26,6 @@ use crate::host::Host;
 
 /// What the machine of the host is called.
 const THIS_MACHINE: &str = "this-host";
-/// Items per page, unless asked otherwise.
-const PAGE: u32 = 200;
-/// The most items per page.
-const MAX_PAGE: u32 = 1_000;
-
-/// Which page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Paging {
-    /// The last name of the page before.
-    after: Option<String>,
-    /// 1 to 1000; 200 when left out.
-    limit: Option<u32>,
-}
 
 /// A page of items, by name.
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,15 +44,12 @@ pub(crate) async fn list(
     query: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<ItemPage>, Problem> {
     who.somewhere("item:read")?;
-    let Query(paging) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
-    let after = paging.after.as_deref().map(name).transpose()?;
-    let limit = paging.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+    let (after, limit) = Paging::read(query, name)?;
     let items = host.store().items(after.as_ref(), limit).await?;
-    let next =
-        (items.len() as u64 == u64::from(limit)).then(|| items.last().map(|i| i.spec.name.to_string()));
+    let next = next(&items, limit, |last| last.spec.name.to_string());
     let seen = |item: &Item| who.sees("item:read", &target(&item.spec.name));
     let items: Vec<Item> = items.into_iter().filter(seen).collect();
-    Ok(Json(ItemPage { items: views(&host, &items).await?, next: next.flatten() }))
+    Ok(Json(ItemPage { items: views(&host, &items).await?, next }))
 }
 
 /// What selectors tell an item by.

@@ -1,7 +1,6 @@
 //! The HTTP API, version 1. Everything but the health probes and logging in needs a token, and asks whether its user may.
 
 pub mod account;
-#[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod agents;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod audit;
@@ -16,18 +15,17 @@ mod crl;
 pub mod deliveries;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod devices;
-#[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod enrolments;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod events;
 mod health;
-#[expect(unused_qualifications, reason = "generated from the paths")]
 mod items;
 pub mod login;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod metrics;
 mod openapi;
 pub(crate) mod origin;
+mod page;
 mod pages;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod plugins;
@@ -38,7 +36,6 @@ pub(crate) mod tickets;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod tokens;
 pub mod trust;
-#[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod users;
 pub mod views;
 pub(crate) mod who;

@@ -143,7 +143,7 @@ pub(crate) async fn follow(
         }))
     });
     let flat = futures::StreamExt::flatten(lines);
-    let flat = futures::StreamExt::take_until(flat, Box::pin(who.barred("plugin:logs")));
+    let flat = futures::StreamExt::take_until(flat, Box::pin(who.barred()));
     Ok(Sse::new(host.until_stopped(flat)).keep_alive(KeepAlive::default()))
 }
 

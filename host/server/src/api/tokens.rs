@@ -18,13 +18,11 @@ use waystation_identity::ApiToken;
 use waystation_store::users::NewToken;
 
 use crate::api::body::{Body, parsed};
+use crate::api::page::{limit, next};
 use crate::api::problem::Problem;
 use crate::api::users::covers;
 use crate::api::who::Who;
 use crate::host::Host;
-
-const PAGE: u32 = 200;
-const MAX_PAGE: u32 = 1_000;
 
 /// How long a token lives when nothing is said: 90 days.
 const LIFE: Duration = Duration::from_secs(90 * 86_400);
@@ -97,17 +95,15 @@ pub(crate) async fn list(
     query: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<TokenPage>, Problem> {
     let Query(paging) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
-    let of = if paging.all {
+    // With a token, what else its user has made is somebody else's.
+    if paging.all || who.login().is_none() {
         who.may("token:read")?;
-        None
-    } else {
-        Some(who.user())
-    };
+    }
+    let of = if paging.all { None } else { Some(who.user()) };
     let after = paging.after.as_deref().map(parsed).transpose()?;
-    let limit = paging.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+    let limit = limit(paging.limit);
     let tokens = host.store().tokens(who.tenant(), of, (after, limit), Timestamp::now()).await?;
-    let full = tokens.len() as u64 == u64::from(limit);
-    let next = tokens.last().filter(|_| full).map(|last| last.id.to_string());
+    let next = next(&tokens, limit, |last| last.id.to_string());
     Ok(Json(TokenPage { tokens: tokens.into_iter().map(TokenView::from).collect(), next }))
 }
 
@@ -187,11 +183,11 @@ pub(crate) async fn remove(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let id: ApiTokenId = parsed(&id)?;
-    let of = if who.sees("token:remove", &waystation_core::access::Target::default()) {
-        None
-    } else {
-        Some(who.user())
-    };
+    if who.login().is_none() {
+        who.may("token:remove")?;
+    }
+    let anybodys = who.sees("token:remove", &waystation_core::access::Target::default());
+    let of = if anybodys { None } else { Some(who.user()) };
     host.store().remove_token(who.caller(), id, of).await??;
     Ok(StatusCode::NO_CONTENT)
 }

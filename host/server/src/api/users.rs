@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use waystation_core::access::RoleName;
 use waystation_core::name::UserName;
 use waystation_core::user::{User, UserRefusal};
@@ -16,12 +16,10 @@ use waystation_identity::LinkToken;
 use waystation_store::users::NewUser;
 
 use crate::api::body::{Body, parsed};
+use crate::api::page::{Paging, next};
 use crate::api::problem::Problem;
 use crate::api::who::Who;
 use crate::host::Host;
-
-const PAGE: u32 = 200;
-const MAX_PAGE: u32 = 1_000;
 
 /// A user or a service.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -65,16 +63,6 @@ pub struct UserPage {
     pub next: Option<String>,
 }
 
-/// Which page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Paging {
-    /// The last name of the page before.
-    after: Option<String>,
-    /// 1 to 1000; 200 when left out.
-    limit: Option<u32>,
-}
-
 /// Lists users.
 #[utoipa::path(get, path = "/api/v1/users", tag = "users", params(Paging),
     responses((status = 200, body = UserPage), (status = "default", body = Problem)))]
@@ -84,12 +72,9 @@ pub(crate) async fn list(
     query: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<UserPage>, Problem> {
     who.may("user:read")?;
-    let Query(paging) = query.map_err(|e| Problem::bad("bad-query", e.body_text()))?;
-    let after = paging.after.as_deref().map(parsed).transpose()?;
-    let limit = paging.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+    let (after, limit) = Paging::read(query, parsed)?;
     let users = host.store().users(who.tenant(), after.as_ref(), limit).await?;
-    let full = users.len() as u64 == u64::from(limit);
-    let next = users.last().filter(|_| full).map(|last| last.name.to_string());
+    let next = next(&users, limit, |last| last.name.to_string());
     Ok(Json(UserPage { users: users.into_iter().map(UserView::from).collect(), next }))
 }
 

@@ -29,6 +29,7 @@ element("form").addEventListener("submit", async (event) => {
     tell(done.detail, true);
     return;
   }
+  if (done.ok) await post("/api/v1/auth/logout", {}, done.body.access_token);
   element("form").remove();
   tell("Your password is set. Log in with `waystation login`.");
 });
