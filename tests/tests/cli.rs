@@ -356,9 +356,14 @@ async fn every_failure_is_one_object_for_programs() -> Result<()> {
     assert_eq!(text(&failure, "hint"), "did you mean `item`?", "{failure}");
     fails(&folder, &["item", "list", "--no-such"], 2, "usage").await?;
     fails(&folder, &[], 2, "usage").await?;
-    // No host yet, and no token.
-    let failure = fails(&folder, &["item", "list"], 4, "not-logged-in").await?;
-    assert!(!text(&failure, "hint").is_empty(), "{failure}");
+    // No host yet, and nobody logged in.
+    for (args, word) in [
+        (&["item", "list"][..], "host-not-running"),
+        (&["item", "list", "--url", "http://127.0.0.1:1"], "not-logged-in"),
+    ] {
+        let failure = fails(&folder, args, 4, word).await?;
+        assert!(!text(&failure, "hint").is_empty(), "{failure}");
+    }
     fails(&folder, &["plugin", "inspect", "nowhere.wasm"], 1, "unreadable").await?;
     fails(&folder, &["plugin", "inspect", "waystation.toml"], 1, "not-wasm").await?;
     let host = Host::start(&folder).await?;
@@ -415,5 +420,25 @@ async fn what_a_killed_host_left_behind_is_not_taken_for_a_host() -> Result<()> 
     assert_eq!(folder.run(&["item", "list"]).await?.code, 0);
     host.stop().await?;
     assert!(!folder.data().join("address").exists());
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_sent_where_no_host_says_that_it_is() -> Result<()> {
+    let stranger = StandIn::start().await?;
+    let listen = stranger.origin().trim_start_matches("http://").to_owned();
+    let folder = Folder::with_text(&format!("[server]\nlisten = \"{listen}\""))?;
+    std::fs::write(folder.data().join("link"), "wsl_never-to-be-sent")?;
+    let link = folder.data().join("link").display().to_string();
+    for command in [
+        vec!["item", "list"],
+        vec!["login", "--name", "olga", "--password-stdin"],
+        vec!["welcome", "--link-file", &link, "--name", "olga", "--password-stdin"],
+    ] {
+        let ran = folder.piped(&command, "correct horse battery").await?;
+        assert_eq!(ran.code, 4, "{command:?}: {ran:?}");
+        assert!(ran.stderr.contains("is not running"), "{ran:?}");
+    }
+    assert!(stranger.seen().is_empty(), "{:?}", stranger.seen());
     Ok(())
 }

@@ -264,6 +264,58 @@ async fn a_second_factor_is_asked_for_and_used_up() -> Result<()> {
     host.stop().await
 }
 
+#[tokio::test]
+async fn an_owner_who_has_no_way_in_is_rescued_on_the_machine_of_the_host() -> Result<()> {
+    let folder = Folder::new("[identity]\nlogin_rate = 1000\n")?;
+    let host = Host::start(&folder).await?;
+    let tokens = login(&host.api, OWNER, PASSWORD).await?;
+    let owner = host.api.with_token(text(&tokens, "access_token"));
+    let path = "/api/v1/auth/second-factor";
+    let begun = owner.post(path, &json!({ "password": PASSWORD })).await?;
+    let six = digits(text(&begun, "secret"), Timestamp::now().as_second() / 30)?;
+    owner.post(&format!("{path}/confirm"), &json!({ "code": six })).await?;
+    for _ in 0..10 {
+        ask(&host.api, "/api/v1/auth/login", &json!({ "name": OWNER, "password": "guess" })).await?;
+    }
+    let right = json!({ "name": OWNER, "password": PASSWORD });
+    assert_eq!(ask(&host.api, "/api/v1/auth/login", &right).await?.status, 429);
+    // Not while the host runs.
+    let rescue = ["user", "rescue", OWNER, "--without-second-factor", "--json"];
+    let ran = folder.run(&rescue).await?;
+    let failure: Value = serde_json::from_str(&ran.stderr)?;
+    assert_eq!((ran.code, text(&failure, "code")), (1, "database-locked-by-other-host"));
+    assert!(text(&failure, "hint").starts_with("stop the host"), "{failure}");
+    host.stop().await?;
+
+    assert_eq!(folder.run(&["user", "rescue", "nobody"]).await?.code, 6);
+    assert_eq!(folder.run(&["user", "rescue", "No Name"]).await?.code, 2);
+    let ran = folder.run(&rescue).await?;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let file = text(&serde_json::from_str(&ran.stdout)?, "link_file").to_owned();
+    let link = std::fs::read_to_string(&file)?.trim().to_owned();
+    assert!(!ran.stdout.contains(&link) && !ran.stderr.contains(&link));
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file)?.permissions());
+    assert_eq!(mode & 0o777, 0o600);
+
+    let host = Host::start(&folder).await?;
+    let welcome = ["welcome", "--link-file", &file, "--password-stdin"];
+    let ran = folder.piped(&welcome, "another good password").await?;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    login(&host.api, OWNER, "another good password").await?;
+    assert_eq!(
+        ask(&host.api, "/api/v1/auth/link/use", &json!({ "link": link, "password": "once more, please" }))
+            .await?
+            .status,
+        410
+    );
+    let rows = host.api.get("/api/v1/audit?action=user.rescue").await?;
+    let rows = list(&rows, "rows");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!((text(&rows[0], "actor"), text(&rows[0], "outcome")), ("host", "ok"));
+    assert_eq!(text(&rows[0], "target"), "olga without second factor");
+    host.stop().await
+}
+
 /// The six digits of a step (RFC 6238), computed by this test itself.
 fn digits(secret: &str, step: i64) -> Result<String> {
     let mut bits = (0_u64, 0);

@@ -381,19 +381,17 @@ struct Problem {
 }
 
 fn base(config: Option<&Config>, data: &Path) -> Result<Url, Failure> {
-    // Port 0 is whatever was free when the host started.
-    let address = match address::read(data) {
-        Told::At(address) => address,
-        // Whoever listens there by now must not get the token.
-        Told::Was(address) => {
-            let message = format!(
-                "the host of {} is not running: it ended without an orderly stop, and was at {address}",
-                data.display()
-            );
-            return Err(Failure::new(Exit::Unreachable, message).code("host-not-running").hint(START));
-        }
-        Told::Nothing => config.map(|config| config.server.listen.to_string()).unwrap_or_default(),
+    // Only where a host says that it is: whoever listens elsewhere must not get the token, or a password.
+    let why = match address::read(data) {
+        Told::At(address) => return url_of(config, &address),
+        Told::Was(address) => format!(": it ended without an orderly stop, and was at {address}"),
+        Told::Nothing => String::new(),
     };
+    let message = format!("the host of {} is not running{why}", data.display());
+    Err(Failure::new(Exit::Unreachable, message).code("host-not-running").hint(START))
+}
+
+fn url_of(config: Option<&Config>, address: &str) -> Result<Url, Failure> {
     let scheme = if config.is_some_and(|config| config.server.tls.enabled) { "https" } else { "http" };
     Url::parse(&format!("{scheme}://{address}"))
         .map_err(|e| Failure::new(Exit::Failed, format!("{scheme}://{address}: {e}")).code("bad-url"))

@@ -40,6 +40,16 @@ macro_rules! id {
                 Self(Builder::from_unix_timestamp_millis(millis, random).into_uuid())
             }
 
+            /// When it was made, to the millisecond; 1970 for one that was not made here.
+            #[must_use]
+            pub fn made_at(&self) -> Timestamp {
+                let made = self.0.get_timestamp().map(|made| made.to_unix());
+                made.and_then(|(seconds, nanos)| {
+                    Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
+                })
+                .unwrap_or(Timestamp::UNIX_EPOCH)
+            }
+
             /// The UUID itself.
             #[must_use]
             pub const fn as_uuid(&self) -> &Uuid {
@@ -130,6 +140,8 @@ mod tests {
         assert!(early < late);
         assert!(early.to_string() < late.to_string());
         assert_eq!(early.as_uuid().get_version_num(), 7);
+        assert_eq!(early.made_at(), at(1_000));
+        assert_eq!("00000000-0000-4000-8000-000000000000".parse::<ItemId>().unwrap().made_at(), at(0));
         assert_eq!(early.to_string().parse::<ItemId>(), Ok(early));
     }
 

@@ -35,4 +35,4 @@ mod users;
 
 pub use error::StartError;
 pub use host::Host;
-pub use users::{LINK_FILE, OwnerLink};
+pub use users::{LINK_FILE, OwnerLink, Rescued, rescue};

@@ -101,6 +101,14 @@ pub(crate) enum User {
         /// The user
         name: String,
     },
+    /// Give a user who cannot log in a way back: on the machine of the host, while it is stopped
+    Rescue {
+        /// The user
+        name: String,
+        /// Ask them for no second factor any more
+        #[arg(long)]
+        without_second_factor: bool,
+    },
     /// Lock a user out: logins end, tokens speak for nobody
     Lock {
         /// The user

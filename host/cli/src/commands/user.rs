@@ -2,20 +2,21 @@
 
 use http::Method;
 use serde_json::json;
+use waystation_core::name::InvalidName;
 use waystation_server::api::users::{AddedUser, PasswordLink, UserPage, UserView};
 
 use crate::args::{Global, User};
 use crate::client::Client;
-use crate::exit::Outcome;
-use crate::output;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::{config, output};
 
 pub(crate) async fn run(global: &Global, command: &User) -> Outcome {
-    let client = Client::new(global)?;
+    let client = || Client::new(global);
     match command {
-        User::List => list(global, &client).await,
-        User::Show { name } => show(global, &client.get(&["users", name], &[]).await?),
+        User::List => list(global, &client()?).await,
+        User::Show { name } => show(global, &client()?.get(&["users", name], &[]).await?),
         User::Add { name, roles, service } => {
-            let body = json!({ "name": name, "roles": roles, "service": service });
+            let (client, body) = (client()?, json!({ "name": name, "roles": roles, "service": service }));
             let added: AddedUser = client.post(&["users"], &body).await?;
             if global.json {
                 return Ok(output::json(&added)?);
@@ -25,17 +26,47 @@ pub(crate) async fn run(global: &Global, command: &User) -> Outcome {
         }
         User::Assign { name, roles } => {
             let body = json!({ "roles": roles });
-            show(global, &client.put(&["users", name, "roles"], &body).await?)
+            show(global, &client()?.put(&["users", name, "roles"], &body).await?)
         }
         User::Link { name } => {
+            let client = client()?;
             let link = client.post(&["users", name, "password-link"], &json!({})).await?;
             give(global, &client, &link)
         }
-        User::Lock { name } => show(global, &client.post(&["users", name, "lock"], &json!({})).await?),
-        User::Unlock { name } => show(global, &client.post(&["users", name, "unlock"], &json!({})).await?),
-        User::Logout { name } => client.done(Method::POST, &["users", name, "logout"], None).await,
-        User::Remove { name } => client.delete(&["users", name]).await,
+        User::Rescue { name, without_second_factor } => rescue(global, name, *without_second_factor).await,
+        User::Lock { name } => show(global, &client()?.post(&["users", name, "lock"], &json!({})).await?),
+        User::Unlock { name } => show(global, &client()?.post(&["users", name, "unlock"], &json!({})).await?),
+        User::Logout { name } => client()?.done(Method::POST, &["users", name, "logout"], None).await,
+        User::Remove { name } => client()?.delete(&["users", name]).await,
     }
+}
+
+/// Without a host that runs: who has its files could do as much.
+async fn rescue(global: &Global, name: &str, factor_off: bool) -> Outcome {
+    let config = config::load(global)?;
+    let name =
+        name.parse().map_err(|e: InvalidName| Failure::new(Exit::Usage, e.to_string()).code(e.code()))?;
+    let made = waystation_server::rescue(&config, name, factor_off).await.map_err(|e| {
+        let failure = Failure::new(Exit::Failed, e.to_string()).code(e.code());
+        match e.code() {
+            "database-locked-by-other-host" => failure.hint("stop the host, do this, and start it again"),
+            _ => failure,
+        }
+    })?;
+    let rescued = made.map_err(|e| Failure::new(Exit::NotFound, e.to_string()).code(e.code()))?;
+    if global.json {
+        return Ok(output::json(&json!({ "link_file": rescued.file, "expires_at": rescued.expires_at }))?);
+    }
+    output::note(format!(
+        "Unlocked. A link to choose a password, once, until {}, is in:",
+        rescued.expires_at
+    ));
+    output::line(rescued.file.display().to_string());
+    output::note(format!(
+        "Start the host, then here: waystation welcome --link-file {}",
+        rescued.file.display()
+    ));
+    Ok(())
 }
 
 /// A link is an answer, to be handed on; standard output holds nothing else.

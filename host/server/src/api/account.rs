@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use waystation_core::id::LoginId;
 use waystation_identity::{IdentityError, RecoveryCode, TotpSecret, Verdict};
 use waystation_store::users::{Begun, Proven};
 
@@ -42,17 +41,11 @@ pub(crate) async fn me(who: Who) -> Json<Me> {
     })
 }
 
-/// What only a person does who is logged in: with a token it would be for whoever has that.
-fn person(who: &Who) -> Result<LoginId, Problem> {
-    let detail = "this is done by a person who is logged in, not with an API token";
-    who.login().ok_or_else(|| Problem::new(StatusCode::FORBIDDEN, "login-needed", detail))
-}
-
 /// Logs out: the access token is worth nothing from now on.
 #[utoipa::path(post, path = "/api/v1/auth/logout", tag = "auth",
     responses((status = 204), (status = "default", body = Problem)))]
 pub(crate) async fn logout(State(host): State<Host>, who: Who) -> Result<StatusCode, Problem> {
-    let login = person(&who)?;
+    let login = who.person()?;
     host.store().logout(who.caller(), who.user(), login).await??;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -87,7 +80,7 @@ pub struct LoginList {
 #[utoipa::path(get, path = "/api/v1/auth/logins", tag = "auth",
     responses((status = 200, body = LoginList), (status = "default", body = Problem)))]
 pub(crate) async fn logins(State(host): State<Host>, who: Who) -> Result<Json<LoginList>, Problem> {
-    person(&who)?;
+    who.person()?;
     let found = host.store().logins(who.user(), Timestamp::now()).await?;
     let logins = found.into_iter().map(|login| LoginView {
         current: who.login() == Some(login.id),
@@ -109,7 +102,7 @@ pub(crate) async fn end_login(
     who: Who,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    person(&who)?;
+    who.person()?;
     host.store().logout(who.caller(), who.user(), parsed(&id)?).await??;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -155,7 +148,7 @@ pub(crate) async fn password(
     who: Who,
     Body(change): Body<PasswordChange>,
 ) -> Result<StatusCode, Problem> {
-    let login = person(&who)?;
+    let login = who.person()?;
     let before = knows(&host, &who, change.current).await?;
     let after = host.users().passwords.hash(change.new).await?;
     host.store().change_password(who.caller(), who.user(), (before, after), Some(login)).await??;
@@ -172,7 +165,7 @@ pub(crate) struct Password {
 }
 
 /// What to put into an authenticator app.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct SecondFactor {
     /// To type.
     pub secret: String,
@@ -188,7 +181,7 @@ pub(crate) async fn begin_totp(
     who: Who,
     Body(given): Body<Password>,
 ) -> Result<Json<SecondFactor>, Problem> {
-    person(&who)?;
+    who.person()?;
     knows(&host, &who, given.password).await?;
     let secret = TotpSecret::generate();
     let sealed = host.users().seal(who.user(), &secret)?;
@@ -207,7 +200,7 @@ pub(crate) struct Code {
 }
 
 /// What lets one in without the app.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct RecoveryCodes {
     /// Each works once. They are shown here and never again.
     pub recovery_codes: Vec<String>,
@@ -221,7 +214,7 @@ pub(crate) async fn confirm_totp(
     who: Who,
     Body(given): Body<Code>,
 ) -> Result<Json<RecoveryCodes>, Problem> {
-    person(&who)?;
+    who.person()?;
     let factor = host.store().factor(who.user()).await?;
     let factor = factor.ok_or(IdentityError::Ended)?;
     let Some((sealed, false)) = factor.totp else {
@@ -257,7 +250,7 @@ pub(crate) async fn end_totp(
     who: Who,
     Body(given): Body<TotpOff>,
 ) -> Result<StatusCode, Problem> {
-    person(&who)?;
+    who.person()?;
     let (_, begun) = tried(&host, &who, given.password).await?;
     let factor = host.store().factor(who.user()).await?.ok_or(IdentityError::Ended)?;
     // One that was never confirmed is asked for by nobody.

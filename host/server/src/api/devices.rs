@@ -22,7 +22,7 @@ use crate::api::who::Who;
 use crate::host::Host;
 
 /// What a device shows and asks with (RFC 8628, section 3.2).
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct DeviceCodes {
     /// What it asks with.
     pub device_code: String,
@@ -120,12 +120,6 @@ pub struct WaitingDevice {
     pub expires_at: Timestamp,
 }
 
-/// Only a person who is logged in lets somebody else be them.
-fn person(who: &Who) -> Result<(), Problem> {
-    let detail = "a device is let in by a person who is logged in, not with an API token";
-    who.login().map(drop).ok_or_else(|| Problem::new(StatusCode::FORBIDDEN, "login-needed", detail))
-}
-
 /// Says what waits under a short code.
 #[utoipa::path(get, path = "/api/v1/auth/device", tag = "auth", params(Shown),
     responses((status = 200, body = WaitingDevice), (status = "default", body = Problem)))]
@@ -134,10 +128,9 @@ pub(crate) async fn show(
     who: Who,
     Query(shown): Query<Shown>,
 ) -> Result<Json<WaitingDevice>, Problem> {
-    person(&who)?;
+    who.person()?;
     let code: UserCode = parsed(&shown.user_code)?;
-    let found =
-        host.store().device(who.tenant(), code, Timestamp::now()).await?.ok_or(IdentityError::Gone)?;
+    let found = host.store().device(who.caller(), who.user(), code).await??;
     let (client, address, expires_at) = (found.client, found.address, found.expires_at);
     Ok(Json(WaitingDevice { client, address, expires_at }))
 }
@@ -160,7 +153,8 @@ pub(crate) async fn decide(
     who: Who,
     Body(decision): Body<Decision>,
 ) -> Result<StatusCode, Problem> {
-    person(&who)?;
+    // It is another way in, for longer.
+    who.just_logged_in()?;
     let code: UserCode = parsed(&decision.user_code)?;
     host.store().decide_device(who.caller(), who.user(), code, decision.approve).await??;
     Ok(StatusCode::NO_CONTENT)

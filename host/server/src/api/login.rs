@@ -38,7 +38,7 @@ pub(crate) struct Credentials {
 }
 
 /// What somebody is logged in with.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct Tokens {
     /// For `Authorization: Bearer`.
     pub access_token: String,

@@ -123,7 +123,7 @@ pub(crate) struct TokenToAdd {
 }
 
 /// A token that was made.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct AddedToken {
     /// What is kept of it.
     #[serde(flatten)]
@@ -132,7 +132,7 @@ pub struct AddedToken {
     pub token: String,
 }
 
-/// Makes a token. One that is made with a token is for nothing that this is not for.
+/// Makes a token: as a person who logged in lately, not with another token.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "users", request_body = TokenToAdd,
     responses((status = 201, body = AddedToken), (status = "default", body = Problem)))]
 pub(crate) async fn add(
@@ -140,11 +140,7 @@ pub(crate) async fn add(
     who: Who,
     Body(new): Body<TokenToAdd>,
 ) -> Result<(StatusCode, Json<AddedToken>), Problem> {
-    if who.login().is_none() {
-        // It could be for more than the token that makes it, and live longer.
-        let detail = "tokens are made by a person who is logged in, not with another token";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "login-needed", detail));
-    }
+    who.just_logged_in()?;
     let user = match &new.service {
         None => who.name().clone(),
         Some(service) => {

@@ -119,7 +119,7 @@ pub(crate) struct UserToAdd {
 }
 
 /// A link with which somebody chooses a password.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct PasswordLink {
     /// The end of the link, for that person only. It is shown here and never again.
     pub link: String,
@@ -128,7 +128,7 @@ pub struct PasswordLink {
 }
 
 /// Somebody who was added.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct AddedUser {
     /// Who.
     pub user: UserView,
@@ -174,10 +174,7 @@ pub(crate) async fn password_link(
     Path(name): Path<String>,
 ) -> Result<(StatusCode, Json<PasswordLink>), Problem> {
     who.may("user:write")?;
-    if who.login().is_none() {
-        let detail = "a way in is made by a person who is logged in, not with an API token";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "login-needed", detail));
-    }
+    who.just_logged_in()?;
     let user = found(&host, &who, &parsed(&name)?).await?;
     if user.id == who.user() {
         let detail = "this is you: change your password with `waystation account password`";

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use waystation_core::access::{Action, Catalogue, Decision, Role, Subject, Target, Token, decide, somewhere};
 use waystation_core::id::{LoginId, UserId};
 use waystation_core::name::{TenantName, TokenName, UserName};
+use waystation_core::time::later;
 use waystation_identity::{Api, Claims, CredentialDigest};
 use waystation_store::StoreError;
 use waystation_store::tickets::Caller;
@@ -51,6 +52,13 @@ impl Proof {
     }
 }
 
+/// How long after it began a login makes other ways in: API tokens, links, logins of devices.
+const FRESH: Duration = Duration::from_secs(15 * 60);
+
+fn is_fresh(login: LoginId, now: Timestamp) -> bool {
+    later(login.made_at(), FRESH) > now
+}
+
 /// Between two looks at whether somebody who listens still may.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -90,6 +98,29 @@ impl Who {
     /// The login, if it is one and no API token.
     pub(crate) const fn login(&self) -> Option<LoginId> {
         self.standing.login
+    }
+
+    /// The login: what only a person does who is logged in, since with a token it would be for whoever has that.
+    ///
+    /// # Errors
+    /// With an API token.
+    pub(crate) fn person(&self) -> Result<LoginId, Problem> {
+        let detail = "this is done by a person who is logged in, not with an API token";
+        self.login().ok_or_else(|| Problem::new(StatusCode::FORBIDDEN, "login-needed", detail))
+    }
+
+    /// The login, when it began lately: for what lasts longer than it, which whoever got hold of it later must not make.
+    ///
+    /// # Errors
+    /// With an API token, and with a login that began longer ago than [`FRESH`].
+    pub(crate) fn just_logged_in(&self) -> Result<LoginId, Problem> {
+        let login = self.person()?;
+        if is_fresh(login, Timestamp::now()) {
+            return Ok(login);
+        }
+        let minutes = FRESH.as_secs() / 60;
+        let detail = format!("your login began more than {minutes} minutes ago; log in again, then do this");
+        Err(Problem::new(StatusCode::FORBIDDEN, "login-too-old", detail))
     }
 
     /// The API token, if it is one.
@@ -216,5 +247,21 @@ impl<S: Sync> FromRequestParts<S> for Who {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let none = || Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "log in first");
         parts.extensions.get::<Self>().cloned().ok_or_else(none)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_makes_other_ways_in_for_a_quarter_of_an_hour() {
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let login = LoginId::new(at(0), &[7; 10]);
+        assert!(is_fresh(login, at(0)) && is_fresh(login, at(899)));
+        assert!(!is_fresh(login, at(900)) && !is_fresh(login, at(86_400)));
+        // One that says nothing of when it began.
+        let old: LoginId = "00000000-0000-4000-8000-000000000000".parse().unwrap();
+        assert!(!is_fresh(old, at(0)));
     }
 }

@@ -3,6 +3,7 @@
 
 mod owner;
 mod passwords;
+mod rescue;
 
 use jiff::Timestamp;
 use waystation_core::id::{LoginId, UserId};
@@ -19,6 +20,7 @@ use crate::key_file::{self, KeyFile};
 pub use owner::{LINK_FILE, OwnerLink};
 pub(crate) use owner::{first_link, forget_link};
 pub(crate) use passwords::Passwords;
+pub use rescue::{Rescued, rescue};
 
 /// For whom access tokens are.
 const SITE: Site<'static> = Site { issuer: "waystation", audience: "api" };

@@ -102,8 +102,36 @@ fn device((state, user, expires_at, wait, asked_at): DeviceColumns) -> Result<De
     })
 }
 
-/// How often one user may say something to a short code.
+/// How often one user may look at short codes, and say something to one: they are not found by trying.
 const GUESSES: Rate = Rate { burst: 8, per: Duration::from_secs(60) };
+
+struct Look {
+    caller: Caller,
+    user: UserId,
+    code: UserCode,
+}
+
+impl Change for Look {
+    type Answer = Result<DeviceRequest, IdentityError>;
+
+    async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
+        let Self { caller, user, code } = self;
+        if let Err(refused) = take_named(work, &format!("device-look:{user}"), GUESSES, caller.now).await? {
+            return Ok(Err(refused));
+        }
+        let found: Option<(Option<String>, Option<String>, i64)> = sqlx::query_as(
+            "SELECT client, address, expires_at FROM device_logins
+             WHERE user_code = $1 AND tenant = $2 AND state = 'pending' AND expires_at > $3",
+        )
+        .bind(code.to_string())
+        .bind(caller.tenant.as_str())
+        .bind(micros(caller.now))
+        .fetch_optional(work.db())
+        .await?;
+        let Some((client, address, expires_at)) = found else { return Ok(Err(IdentityError::Gone)) };
+        Ok(Ok(DeviceRequest { client, address, expires_at: time(expires_at)? }))
+    }
+}
 
 struct Decide {
     caller: Caller,
@@ -117,7 +145,6 @@ impl Change for Decide {
 
     async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
         let Self { caller, user, code, approve } = self;
-        // Short codes are not found by trying.
         if let Err(refused) = take_named(work, &format!("device-code:{user}"), GUESSES, caller.now).await? {
             return Ok(Err(refused));
         }
@@ -214,29 +241,17 @@ impl Store {
         self.change(Start { caller, new, rate }).await
     }
 
-    /// What asks under a short code, and waits for somebody to say something.
+    /// What asks under a short code, and waits for somebody to say something; for this user.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Those of the database. Refused with `Gone`, `TooFast`.
     pub async fn device(
         &self,
-        tenant: &TenantName,
+        caller: Caller,
+        user: UserId,
         code: UserCode,
-        now: Timestamp,
-    ) -> Result<Option<DeviceRequest>, StoreError> {
-        let found: Option<(Option<String>, Option<String>, i64)> = sqlx::query_as(
-            "SELECT client, address, expires_at FROM device_logins
-             WHERE user_code = $1 AND tenant = $2 AND state = 'pending' AND expires_at > $3",
-        )
-        .bind(code.to_string())
-        .bind(tenant.as_str())
-        .bind(micros(now))
-        .fetch_optional(self.reader())
-        .await?;
-        let request = |(client, address, expires_at)| {
-            Ok(DeviceRequest { client, address, expires_at: time(expires_at)? })
-        };
-        found.map(request).transpose()
+    ) -> Result<Result<DeviceRequest, IdentityError>, StoreError> {
+        self.change(Look { caller, user, code }).await
     }
 
     /// Lets a device in as this user, or keeps it out.

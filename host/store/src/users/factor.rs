@@ -166,6 +166,15 @@ impl Do {
     }
 }
 
+/// Asks this user for no second factor any more, whatever it was.
+pub(super) async fn end_factor(work: &mut Work<'_>, user: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE users SET totp = NULL, totp_confirmed = 0, totp_step = NULL WHERE id = $1")
+        .bind(user)
+        .execute(work.db())
+        .await?;
+    replace(work, user, &[]).await
+}
+
 /// Keeps these recovery codes and no others.
 async fn replace(work: &mut Work<'_>, user: &str, codes: &[RecoveryDigest]) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM recovery_codes WHERE user_id = $1").bind(user).execute(work.db()).await?;

@@ -26,11 +26,11 @@ pub enum Welcome {
     Password(UserName),
 }
 
-struct Make {
-    caller: Caller,
-    token: LinkToken,
+pub(super) struct Make {
+    pub(super) caller: Caller,
+    pub(super) token: LinkToken,
     /// None for an owner.
-    of: Option<UserName>,
+    pub(super) of: Option<UserName>,
 }
 
 impl Change for Make {
@@ -45,7 +45,7 @@ impl Change for Make {
 }
 
 impl Make {
-    async fn make(&self, work: &mut Work<'_>) -> Result<Outcome<Timestamp>, StoreError> {
+    pub(super) async fn make(&self, work: &mut Work<'_>) -> Result<Outcome<Timestamp>, StoreError> {
         let Self { caller, token, of } = self;
         let user = match of {
             None => None,

@@ -9,6 +9,7 @@ mod factor;
 mod links;
 mod login;
 mod people;
+mod rescue;
 mod roles;
 mod standing;
 mod sweep;

@@ -379,10 +379,15 @@ pub(crate) async fn a_device_is_let_in_once(db: Db) {
     let (code, shown) = start(0, 1).await.unwrap();
     assert_eq!(ask(&code, 1).await, waits(Poll::Pending));
     assert_eq!(ask(&code, 2).await, waits(Poll::SlowDown));
-    let asks = store.device(&tenant("default"), shown, at(3)).await.unwrap().unwrap();
+    let look =
+        async |of, code, seconds| store.device(by(of, "user:olga", seconds), olga, code).await.unwrap();
+    let asks = look("default", shown, 3).await.unwrap();
     assert_eq!((asks.client.as_deref(), asks.address.as_deref()), (Some("cli"), Some("192.0.2.1")));
     assert_eq!(decide(UserCode::generate(), true, 3).await, Err(IdentityError::Gone));
-    assert!(store.device(&tenant("other"), shown, at(3)).await.unwrap().is_none());
+    assert_eq!(look("other", shown, 3).await, Err(IdentityError::Gone));
+    let guesses: Vec<_> = join_all((0..8).map(|_| look("default", UserCode::generate(), 3))).await;
+    assert_eq!(guesses.iter().filter(|told| **told == Err(IdentityError::Gone)).count(), 6, "{guesses:?}");
+    assert_eq!(look("default", shown, 3).await.unwrap_err().code(), "too-many-attempts");
     decide(shown, true, 3).await.unwrap();
     assert_eq!(decide(shown, false, 4).await, Err(IdentityError::Gone), "something was said already");
     let racing = join_all((0..8).map(|_| ask(&code, 100))).await;
