@@ -53,8 +53,8 @@ pub enum IdentityError {
     /// A token of a key that is not there, or not any more.
     #[error("this token is signed with a key that does not count here; log in again")]
     UnknownKey,
-    /// A token that was changed, or made by somebody else.
-    #[error("the signature of this token does not hold; log in again")]
+    /// A token or note that was changed, or made by somebody else.
+    #[error("the signature does not hold: this was changed, or made by somebody else")]
     Signature,
     /// A token of another host, or for another part of this one.
     #[error("this token is not for here; log in here")]
@@ -77,6 +77,12 @@ pub enum IdentityError {
     /// A secret that was encrypted with a key that is not there, or that was changed.
     #[error("a stored secret cannot be decrypted; give the host the key it was stored with, as an old one")]
     Sealed,
+    /// What is no signed note.
+    #[error("this is no signed note; give the whole file, as it was written")]
+    Note,
+    /// A note that nobody signed who is known.
+    #[error("none of the keys that were given signed this")]
+    NoteSigner,
     /// A name that somebody has.
     #[error("a user of that name is there already; choose another name")]
     NameTaken,
@@ -126,6 +132,8 @@ impl IdentityError {
             Self::Gone => "gone",
             Self::OwnerExists => "owner-exists",
             Self::Sealed => "sealed-with-another-key",
+            Self::Note => "note-malformed",
+            Self::NoteSigner => "note-signer",
             Self::NameTaken => "user-taken",
             Self::SecondFactor => "second-factor",
             Self::NotYet => "jwt-not-yet",

@@ -16,6 +16,7 @@ use waystation_core::time::later;
 
 use crate::error::IdentityError;
 use crate::jwt::{ACCESS_LIFE, JwtKey, KeyRing};
+use crate::note::{NoteSigner, NoteVerifier};
 
 /// Bytes of the secret.
 pub const MASTER: usize = 32;
@@ -60,10 +61,16 @@ fn derived(master: &[u8; MASTER], what: &[u8]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
+/// What the key that signs notes is called.
+const NOTES: &str = "waystation";
+
 /// See the module.
 pub struct MasterKeys {
     ring: KeyRing,
     seals: Vec<SealKey>,
+    notes: NoteSigner,
+    /// Those of today and before.
+    known: Vec<NoteVerifier>,
 }
 
 impl MasterKeys {
@@ -78,7 +85,25 @@ impl MasterKeys {
             ring = ring.with_retired(jwt(master)?, later(now, ACCESS_LIFE))?;
         }
         let seals = std::iter::once(current).chain(old).map(SealKey::of).collect();
-        Ok(Self { ring, seals })
+        let signer = |master| NoteSigner::new(NOTES, derived(master, b"waystation notes 1"));
+        let notes = signer(current)?;
+        let mut known = vec![notes.verifier().clone()];
+        for master in old {
+            known.push(signer(master)?.verifier().clone());
+        }
+        Ok(Self { ring, seals, notes, known })
+    }
+
+    /// What signs notes.
+    #[must_use]
+    pub const fn notes(&self) -> &NoteSigner {
+        &self.notes
+    }
+
+    /// The keys of notes: the first is that of today, the others those of replaced secrets.
+    #[must_use]
+    pub fn note_keys(&self) -> &[NoteVerifier] {
+        &self.known
     }
 
     /// The keys of access tokens.
@@ -123,6 +148,7 @@ impl fmt::Debug for MasterKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::note::open_note;
 
     fn keys(current: u8, old: &[u8]) -> MasterKeys {
         let old: Vec<_> = old.iter().map(|n| [*n; MASTER]).collect();
@@ -145,6 +171,15 @@ mod tests {
         }
         assert_eq!(keys(2, &[]).open(&sealed, "user 1"), Err(IdentityError::Sealed));
         assert_eq!(keys(2, &[3]).open(&sealed, "user 1").unwrap_err().code(), "sealed-with-another-key");
+    }
+
+    #[test]
+    fn notes_of_a_replaced_secret_are_known() {
+        let note = keys(1, &[]).notes().sign("text\n").unwrap();
+        for keys in [keys(1, &[]), keys(2, &[3, 1])] {
+            assert_eq!(open_note(&note, keys.note_keys()), Ok("text\n"));
+        }
+        assert_eq!(open_note(&note, keys(2, &[]).note_keys()), Err(IdentityError::NoteSigner));
     }
 
     #[test]

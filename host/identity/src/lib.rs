@@ -19,6 +19,7 @@ mod jwt;
 mod keys;
 mod link;
 mod lockout;
+mod note;
 mod password;
 mod recovery;
 mod refresh;
@@ -40,6 +41,7 @@ pub use jwt::{
 pub use keys::{AccessGrant, MASTER, MasterKeys};
 pub use link::{LINK_LIFE, OwnerLink, redeem};
 pub use lockout::{Attempts, LOGIN_RATE, Lockout, Rate};
+pub use note::{MAX_NOTE, NoteSigner, NoteVerifier, open_note};
 pub use password::{Cost, MAX_PASSWORD, MIN_PASSWORD, NewPassword, PasswordHash, Verdict, verify};
 pub use recovery::{RECOVERY_CODES, RecoveryCode, RecoveryDigest};
 pub use refresh::{LoginState, REFRESH_LIFE, RefreshRow, Refreshed, refresh};

@@ -5,6 +5,11 @@
 //! first row of a tenant has 32 zero bytes before it. Whoever keeps a hash elsewhere (a signed head) can tell that the
 //! chain up to there is still the one it was.
 
+pub mod export;
+mod head;
+
+pub use head::Head;
+
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
