@@ -227,7 +227,7 @@ impl Party {
         }
     }
 
-    /// The same with these headers and this body.
+    /// The same with these headers and this body. An answer that is not said to be JSON is a string.
     ///
     /// # Errors
     /// When there is no answer.
@@ -245,6 +245,9 @@ impl Party {
         let answer = String::from_utf8(answer)?;
         let (head, body) = answer.split_once("\r\n\r\n").context("half an answer")?;
         let status = head.split_whitespace().nth(1).context("no status")?.parse()?;
+        if !head.to_ascii_lowercase().contains("json") {
+            return Ok((status, Value::String(body.to_owned())));
+        }
         Ok((status, if body.is_empty() { Value::Null } else { serde_json::from_str(body)? }))
     }
 }

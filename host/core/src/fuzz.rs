@@ -58,11 +58,53 @@ pub fn policy(data: &[u8]) {
     }
 }
 
+/// An export of the record: it is refused, or its rows are a chain that is the same when it is read again.
+pub fn audit_export(data: &[u8]) {
+    use crate::audit::export::Reading;
+    let text = String::from_utf8_lossy(data);
+    let read = || {
+        let mut lines = text.split('\n');
+        let mut reading = Reading::begin(lines.next().unwrap_or_default()).ok()?;
+        for line in lines {
+            let before = reading.reached();
+            match reading.take(line) {
+                Ok(None) => assert_eq!(reading.reached().0, before.0 + 1, "one row further"),
+                Ok(Some(_)) => return Some(reading.reached()),
+                Err(_) => {
+                    assert_eq!(reading.reached(), before, "what is refused moves nothing");
+                    return Some(before);
+                }
+            }
+        }
+        Some(reading.reached())
+    };
+    assert_eq!(read(), read());
+    if let Some(head) = crate::audit::Head::parse(&text) {
+        assert_eq!(head.text(), text, "there is one form");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     /// Seeds, and inputs on which something was found before.
     #[test]
     fn seeds_of_fuzzing_hold() {
-        waystation_seeds::hold(&[("version", super::version), ("policy", super::policy)]);
+        waystation_seeds::hold(&[
+            ("version", super::version),
+            ("policy", super::policy),
+            ("audit-export", super::audit_export),
+        ]);
+    }
+    /// The seed is read to its end: what is changed in it is near what holds.
+    #[test]
+    fn a_seed_is_an_export() {
+        let seeds = waystation_seeds::of("audit-export");
+        let whole = seeds.iter().filter_map(|seed| {
+            let text = String::from_utf8_lossy(seed);
+            let mut lines = text.split('\n');
+            let mut reading = crate::audit::export::Reading::begin(lines.next()?).ok()?;
+            lines.find_map(|line| reading.take(line).ok()?).map(|_| reading.reached().0)
+        });
+        assert_eq!(whole.collect::<Vec<_>>(), [2]);
     }
 }

@@ -37,28 +37,65 @@ pub fn replace_with(
     access: Access,
     write: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let temporary = Temporary(folder.join(format!(".{:016x}.tmp", RandomState::new().hash_one(path))));
-    let mut options = OpenOptions::new();
-    // Never what somebody else put there.
-    options.write(true).create_new(true);
-    if access == Access::Private {
-        options.mode(0o600);
+    let mut pending = Pending::new(path, access)?;
+    write(pending.file())?;
+    pending.keep()
+}
+
+/// A file that is being written and has its name when it is whole. Dropped before that, it is gone.
+#[derive(Debug)]
+pub struct Pending {
+    file: File,
+    temporary: Temporary,
+    path: PathBuf,
+}
+
+impl Pending {
+    /// Begins a file that will be at `path`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(path: &Path, access: Access) -> io::Result<Self> {
+        let temporary =
+            Temporary(folder(path).join(format!(".{:016x}.tmp", RandomState::new().hash_one(path))));
+        let mut options = OpenOptions::new();
+        // Never what somebody else put there.
+        options.write(true).create_new(true);
+        if access == Access::Private {
+            options.mode(0o600);
+        }
+        let file = options.open(&temporary.0)?;
+        match (access, std::fs::metadata(path)) {
+            (Access::Public, _) => file.set_permissions(Permissions::from_mode(0o644))?,
+            (Access::AsBefore, Ok(there)) => file.set_permissions(there.permissions())?,
+            (Access::AsBefore | Access::Private, _) => {}
+        }
+        Ok(Self { file, temporary, path: path.to_owned() })
     }
-    let mut file = options.open(&temporary.0)?;
-    match (access, std::fs::metadata(path)) {
-        (Access::Public, _) => file.set_permissions(Permissions::from_mode(0o644))?,
-        (Access::AsBefore, Ok(there)) => file.set_permissions(there.permissions())?,
-        (Access::AsBefore | Access::Private, _) => {}
+
+    /// What to write to.
+    pub const fn file(&mut self) -> &mut File {
+        &mut self.file
     }
-    write(&mut file)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary.0, path)?;
-    // The name is durable when its folder is.
-    File::open(folder)?.sync_all()
+
+    /// Gives it its name, in place of what has that. It is durable when this returns.
+    ///
+    /// # Errors
+    /// What the system says; what had the name is what it was then.
+    pub fn keep(self) -> io::Result<()> {
+        self.file.sync_all()?;
+        std::fs::rename(&self.temporary.0, &self.path)?;
+        // The name is durable when its folder is.
+        File::open(folder(&self.path))?.sync_all()
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Is gone whatever happens; after it got its name there is nothing to remove.
+#[derive(Debug)]
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {

@@ -53,8 +53,8 @@ pub enum IdentityError {
     /// A token of a key that is not there, or not any more.
     #[error("this token is signed with a key that does not count here; log in again")]
     UnknownKey,
-    /// A token or note that was changed, or made by somebody else.
-    #[error("the signature does not hold: this was changed, or made by somebody else")]
+    /// A token that was changed, or made by somebody else.
+    #[error("the signature of this token does not hold; log in again")]
     Signature,
     /// A token of another host, or for another part of this one.
     #[error("this token is not for here; log in here")]
@@ -80,6 +80,9 @@ pub enum IdentityError {
     /// What is no signed note.
     #[error("this is no signed note; give the whole file, as it was written")]
     Note,
+    /// A note that was changed.
+    #[error("the signature of this note does not hold: it was changed, or somebody else made it")]
+    NoteSignature,
     /// A note that nobody signed who is known.
     #[error("none of the keys that were given signed this")]
     NoteSigner,
@@ -133,6 +136,7 @@ impl IdentityError {
             Self::OwnerExists => "owner-exists",
             Self::Sealed => "sealed-with-another-key",
             Self::Note => "note-malformed",
+            Self::NoteSignature => "note-signature",
             Self::NoteSigner => "note-signer",
             Self::NameTaken => "user-taken",
             Self::SecondFactor => "second-factor",

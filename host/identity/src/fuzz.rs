@@ -4,7 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 
-use crate::{JwtKey, KeyRing, PurposeKind, Site};
+use crate::{JwtKey, KeyRing, MAX_NOTE, NoteSigner, NoteVerifier, PurposeKind, Site, open_note};
 
 const SITE: Site<'static> = Site { issuer: "https://fuzz.example", audience: "api" };
 
@@ -36,12 +36,37 @@ pub fn jwt(data: &[u8]) {
     }
 }
 
+/// A signed note, as it is or with the host's own signature below: what is opened is what was signed, and none that the
+/// host did not sign opens.
+pub fn signed_note(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(key) = text.parse::<NoteVerifier>() {
+        assert_eq!(key.to_string(), text, "there is one form");
+    }
+    let Ok(signer) = NoteSigner::new("fuzz", [7; 32]) else { return };
+    let keys = [signer.verifier().clone()];
+    let opened = open_note(&text, &keys);
+    if let Ok(opened) = opened {
+        assert!(
+            signer
+                .sign(opened)
+                .is_ok_and(|note| text.starts_with(note.trim_end()) || text.contains("— fuzz "))
+        );
+    }
+    if let Ok(note) = signer.sign(&text)
+        && note.len() <= MAX_NOTE
+    {
+        assert_eq!(open_note(&note, &keys), Ok(&*text));
+        assert!(open_note(&note.replace("— fuzz", "— fuzy"), &keys).is_err());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     /// Seeds, and inputs on which something was found before.
     #[test]
     fn seeds_of_fuzzing_hold() {
-        waystation_seeds::hold(&[("jwt", super::jwt)]);
+        waystation_seeds::hold(&[("jwt", super::jwt), ("signed-note", super::signed_note)]);
     }
 
     /// The seeds reach what they are for: each kind of token is accepted once.

@@ -117,15 +117,15 @@ impl fmt::Debug for NoteSigner {
 /// does not hold refuses the note.
 ///
 /// # Errors
-/// `Note` when it is no note, `NoteSigner` when none of the keys signed it, `Signature` when one does not hold.
+/// `Note` when it is no note, `NoteSigner` when none of the keys signed it, `NoteSignature` when one does not hold.
 pub fn open_note<'a>(note: &'a str, keys: &[NoteVerifier]) -> Result<&'a str, IdentityError> {
     let (text, signatures) = parts(note).ok_or(IdentityError::Note)?;
     let mut signed = false;
     for (name, bytes) in signatures {
         let (hint, signature) = bytes.split_first_chunk::<4>().ok_or(IdentityError::Note)?;
         let Some(key) = keys.iter().find(|key| key.name == name && key.hint() == *hint) else { continue };
-        let signature = Signature::from_slice(signature).map_err(|_| IdentityError::Signature)?;
-        key.key.verify_strict(text.as_bytes(), &signature).map_err(|_| IdentityError::Signature)?;
+        let signature = Signature::from_slice(signature).map_err(|_| IdentityError::NoteSignature)?;
+        key.key.verify_strict(text.as_bytes(), &signature).map_err(|_| IdentityError::NoteSignature)?;
         signed = true;
     }
     if signed { Ok(text) } else { Err(IdentityError::NoteSigner) }
@@ -205,7 +205,7 @@ mod tests {
         let moved = other.sign("another\n").unwrap();
         let forged = format!("{note}{}\n", moved.lines().last().unwrap());
         let known = [signer.verifier().clone(), other.verifier().clone()];
-        assert_eq!(open_note(&forged, &known), Err(IdentityError::Signature));
+        assert_eq!(open_note(&forged, &known), Err(IdentityError::NoteSignature));
     }
 
     #[test]

@@ -47,6 +47,15 @@ pub struct Verified {
     pub broken: Option<Broken>,
 }
 
+/// The ends of a chain, each by the number and hash of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// The row before the first that is kept: older ones were removed.
+    pub trimmed: (u64, RowHash),
+    /// The last row.
+    pub head: (u64, RowHash),
+}
+
 impl Tx<'_> {
     /// Adds deeds to the chain of a tenant.
     pub(crate) async fn append(&mut self, tenant: &TenantName, deeds: &[Deed]) -> Result<(), StoreError> {
@@ -139,22 +148,28 @@ impl Store {
         rows.into_iter().map(row).collect()
     }
 
+    /// Where the chain of a tenant is cut and where it ends, as it is kept. Whether it holds is not looked at.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn audit_ends(&self, tenant: &TenantName) -> Result<Ends, StoreError> {
+        let found: Option<(i64, Vec<u8>, i64, Vec<u8>)> =
+            sqlx::query_as("SELECT seq, hash, trimmed_seq, trimmed_hash FROM audit_heads WHERE tenant = $1")
+                .bind(tenant.as_str())
+                .fetch_optional(self.reader())
+                .await?;
+        let Some((seq, hash, trimmed, cut)) = found else {
+            return Ok(Ends { trimmed: (0, BEGINNING), head: (0, BEGINNING) });
+        };
+        Ok(Ends { trimmed: (unsigned(trimmed)?, row_hash(&cut)?), head: (unsigned(seq)?, row_hash(&hash)?) })
+    }
+
     /// Goes along the whole chain of a tenant, from where it was cut.
     ///
     /// # Errors
     /// Those of the database. A chain that does not hold is an answer.
     pub async fn verify_audit(&self, tenant: &TenantName) -> Result<Verified, StoreError> {
-        let head: Option<(i64, Vec<u8>, i64, Vec<u8>)> =
-            sqlx::query_as("SELECT seq, hash, trimmed_seq, trimmed_hash FROM audit_heads WHERE tenant = $1")
-                .bind(tenant.as_str())
-                .fetch_optional(self.reader())
-                .await?;
-        let (last, hash, trimmed, cut) = match head {
-            Some((seq, hash, trimmed, cut)) => {
-                (unsigned(seq)?, row_hash(&hash)?, unsigned(trimmed)?, row_hash(&cut)?)
-            }
-            None => (0, BEGINNING, 0, BEGINNING),
-        };
+        let Ends { trimmed: (trimmed, cut), head: (last, hash) } = self.audit_ends(tenant).await?;
         let mut walk = Walk::from(trimmed, cut);
         let done = |walk: &Walk, broken| Ok(Verified { trimmed, head: walk.head(), broken });
         loop {

@@ -29,7 +29,7 @@ pub mod tickets;
 mod url;
 pub mod users;
 
-pub use audit::{AuditFilter, Verified};
+pub use audit::{AuditFilter, Ends, Verified};
 pub use checks::EndedCheck;
 pub use error::StoreError;
 pub use items::DueItem;

@@ -124,6 +124,29 @@ pub(crate) enum Audit {
         #[arg(long, value_name = "NUMBER")]
         after: Option<u64>,
     },
-    /// Whether every row is what it was, and in its place
-    Verify,
+    /// Whether every row is what it was, and in its place; of the host, or of files
+    Verify {
+        /// Also that the record goes on from what this file, a head or an export, ended with
+        #[arg(long, value_name = "FILE", conflicts_with = "files")]
+        since: Option<PathBuf>,
+        /// Exports, the oldest first, without a host
+        #[arg(long = "file", value_name = "FILE", requires = "keys")]
+        files: Vec<PathBuf>,
+        /// A key that signs heads of the host, as `audit key` prints it; once for each
+        #[arg(long = "key", value_name = "KEY")]
+        keys: Vec<String>,
+    },
+    /// The end of the record, signed, to be kept elsewhere
+    Head,
+    /// The keys that verify heads, that of today first
+    Key,
+    /// Write the record to a file, with a signed head
+    Export {
+        /// The file, which must not be there yet; standard output when left out
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Only what came after what this file, a head or an export, ended with
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+    },
 }

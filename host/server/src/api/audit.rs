@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use waystation_core::audit::Row;
+use waystation_core::audit::{Head, Row};
 use waystation_store::{AuditFilter, StoreError};
 
 use crate::api::problem::Problem;
@@ -83,6 +83,23 @@ pub struct AuditState {
     pub trimmed: u64,
 }
 
+/// The end of the record, signed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct AuditHead {
+    /// The number of the last row; 0 when there is none.
+    pub seq: u64,
+    /// The hash of that row, in hex.
+    pub hash: String,
+    /// The number of the last row that was removed because it was old; 0 when none was.
+    pub trimmed: u64,
+    /// The hash of that row, in hex.
+    pub trimmed_hash: String,
+    /// A signed note (C2SP signed-note) that says so.
+    pub note: String,
+    /// The keys that verify notes of this host, as `NAME+HASH+KEY`: that of today, then those that were replaced.
+    pub keys: Vec<String>,
+}
+
 fn view(row: Row) -> Result<AuditRow, StoreError> {
     let at = Timestamp::from_microsecond(row.at)
         .map_err(|_| StoreError::Corrupt { what: format!("{} is not a time", row.at) })?;
@@ -107,6 +124,24 @@ pub(crate) async fn list(
     let full = rows.len() as u64 == u64::from(limit);
     let next = rows.last().filter(|_| full).map(|last| last.seq);
     Ok(Json(AuditPage { rows: rows.into_iter().map(view).collect::<Result<_, _>>()?, next }))
+}
+
+/// Signs where the record ends. Kept elsewhere, that shows later whether it is still the one it was.
+#[utoipa::path(get, path = "/api/v1/audit/head", tag = "audit",
+    responses((status = 200, body = AuditHead), (status = "default", body = Problem)))]
+pub(crate) async fn head(State(host): State<Host>, who: Who) -> Result<Json<AuditHead>, Problem> {
+    who.may("audit:export")?;
+    let ends = host.store().audit_ends(who.tenant()).await?;
+    let (seq, hash) = ends.head;
+    let head = Head { tenant: who.tenant().clone(), seq, hash, at: Timestamp::now() };
+    Ok(Json(AuditHead {
+        seq,
+        hash: hex::encode(hash),
+        trimmed: ends.trimmed.0,
+        trimmed_hash: hex::encode(ends.trimmed.1),
+        note: host.users().notes().sign(&head.text())?,
+        keys: host.users().note_keys().iter().map(ToString::to_string).collect(),
+    }))
 }
 
 /// Goes along the whole chain, and tells where it does not hold.

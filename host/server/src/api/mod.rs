@@ -87,6 +87,7 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/enrolments/pending/{id}/approve", post(enrolments::approve))
         .route("/enrolments/pending/{id}/reject", post(enrolments::reject))
         .route("/audit", get(audit::list))
+        .route("/audit/head", get(audit::head))
         .route("/audit/verify", get(audit::verify))
         .route("/trust", get(trust::show))
         .route("/trust/refresh", post(trust::refresh))

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use waystation_core::id::{LoginId, UserId};
 use waystation_core::name::TenantName;
 use waystation_identity::{
-    AccessGrant, Claims, IdentityError, MasterKeys, Purpose, PurposeKind, Site, TotpSecret,
+    AccessGrant, Claims, IdentityError, MasterKeys, NoteSigner, NoteVerifier, Purpose, PurposeKind, Site,
+    TotpSecret,
 };
 use waystation_store::users::{Lives, SealedTotp};
 
@@ -75,6 +76,16 @@ impl Users {
     /// Why not.
     pub(crate) fn claims(&self, token: &str, now: Timestamp) -> Result<Claims, IdentityError> {
         self.keys.ring().verify(&SITE, PurposeKind::Access, token, now)
+    }
+
+    /// What signs the head of the record.
+    pub(crate) const fn notes(&self) -> &NoteSigner {
+        self.keys.notes()
+    }
+
+    /// The keys that verify what this signs, that of today first.
+    pub(crate) fn note_keys(&self) -> &[NoteVerifier] {
+        self.keys.note_keys()
     }
 
     /// A second factor as it is kept.
