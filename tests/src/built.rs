@@ -28,6 +28,14 @@ pub fn fixtures() -> Result<PathBuf> {
     from_environment("WAYSTATION_FIXTURES_DIR").map(PathBuf::from)
 }
 
+/// The program as it is built with the feature `data-reset`.
+///
+/// # Errors
+/// When it is not known.
+pub fn resetting() -> Result<PathBuf> {
+    from_environment("WAYSTATION_RESET_BIN").map(PathBuf::from)
+}
+
 /// The folder with the JavaScript client of Sigstore.
 ///
 /// # Errors

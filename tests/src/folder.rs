@@ -14,6 +14,8 @@ use crate::{built, settings};
 pub struct Folder {
     dir: TempDir,
     environment: Vec<(String, String)>,
+    /// Which program runs here, if it is not the one of all tests.
+    binary: Option<PathBuf>,
 }
 
 /// How a command ended.
@@ -52,7 +54,7 @@ impl Folder {
     /// When it cannot be made.
     pub fn with_text(text: &str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
-        let folder = Self { dir, environment: Vec::new() };
+        let folder = Self { dir, environment: Vec::new(), binary: None };
         std::fs::create_dir(folder.data())?;
         std::os::unix::fs::symlink(built::artifacts()?, folder.data().join("artifacts"))?;
         folder.write(text)?;
@@ -113,13 +115,19 @@ impl Folder {
         self.path().join("data")
     }
 
+    /// The same, where another build of the program runs.
+    #[must_use]
+    pub fn with_binary(self, binary: PathBuf) -> Self {
+        Self { binary: Some(binary), ..self }
+    }
+
     /// `waystation` with these arguments, in this folder, with an environment that
     /// holds nothing of the one in which the test runs.
     ///
     /// # Errors
     /// When there is no binary.
     pub fn command(&self, args: &[&str]) -> Result<Command> {
-        let mut command = Command::new(built::binary()?);
+        let mut command = Command::new(self.binary.clone().map_or_else(built::binary, Ok)?);
         command.args(args).current_dir(self.path()).env_clear().kill_on_drop(true).stdin(Stdio::null());
         command.env("HOME", self.path());
         if let Some(path) = std::env::var_os("PATH") {

@@ -17,6 +17,7 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
     let toolchain = wasm::ensure(layout, wasm::Choice::Auto)?;
     let plugins = plugins::build(layout, &toolchain)?;
     fixtures::build(layout, &toolchain)?;
+    let resetting = up::resetting_host(layout)?;
     let binary = up::host(layout)?;
     supply::build(layout, &binary, &plugins)?;
     tools::cargo_tool(layout, "nextest")?;
@@ -56,7 +57,7 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
         command.env("WAYSTATION_SUPPLY_DIR", layout.supply());
         command.env("WAYSTATION_SIGSTORE_JS", &javascript).env("WAYSTATION_READERS_PYTHON", &python);
         command.env("WAYSTATION_SDK_JS", sdk_js.join("package"));
-        command.env("WAYSTATION_BIN", &binary);
+        command.env("WAYSTATION_BIN", &binary).env("WAYSTATION_RESET_BIN", &resetting);
         command.env("WAYSTATION_TEST_RUST", wasm::environment(layout, &toolchain));
         command.env("WAYSTATION_TEST_POSTGRES", postgres.url());
         if let Err(error) = crate::proc::run(&mut command) {

@@ -22,8 +22,23 @@ pub(crate) fn run(layout: &Layout, args: &[String]) -> Result<()> {
 /// Builds the `waystation` binary and says where it is.
 pub(crate) fn host(layout: &Layout) -> Result<PathBuf> {
     say::step("host", "building waystation");
+    built(layout, &[])
+}
+
+/// The same with the feature `data-reset`, for the tests of that alone. The other is to be built after it: both have one
+/// place in cargo's folder.
+pub(crate) fn resetting_host(layout: &Layout) -> Result<PathBuf> {
+    say::step("host", "building waystation with data-reset");
+    let binary = built(layout, &["--features", "data-reset"])?;
+    let place = layout.target().join("waystation-data-reset");
+    std::fs::copy(&binary, &place).with_context(|| format!("cannot write {}", place.display()))?;
+    Ok(place)
+}
+
+fn built(layout: &Layout, more: &[&str]) -> Result<PathBuf> {
     let mut command = cargo::command(layout.root(), layout.target());
-    let built = cargo::build(command.args(["build", "--package", "waystation", "--bin", "waystation"]))?;
+    command.args(["build", "--package", "waystation", "--bin", "waystation"]).args(more);
+    let built = cargo::build(&mut command)?;
     built
         .into_iter()
         .rev()

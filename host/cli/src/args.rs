@@ -136,6 +136,13 @@ pub(crate) enum Command {
     /// The record of what was done
     #[command(subcommand)]
     Audit(Audit),
+    /// Erase all data but users, tokens, agents, settings and the record
+    #[cfg(feature = "data-reset")]
+    Reset {
+        /// `RESET`, to be asked nothing
+        #[arg(long, value_name = "WORD")]
+        confirm: Option<String>,
+    },
     /// Keys to sign with
     #[command(subcommand)]
     Key(sign::Key),

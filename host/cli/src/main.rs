@@ -103,6 +103,8 @@ async fn run(cli: &Cli) -> exit::Outcome {
         Command::Session(session) => commands::tickets::session(global, session).await,
         Command::Enrol(enrol) => commands::enrol::run(global, enrol).await,
         Command::Renew(renew) => commands::enrol::renew::run(global, renew).await,
+        #[cfg(feature = "data-reset")]
+        Command::Reset { confirm } => commands::reset::run(global, confirm.as_deref()).await,
         Command::Audit(audit) => commands::audit::run(global, audit).await,
         Command::Key(key) => commands::key::run(global, key),
         Command::Registry(registry) => commands::registry::run(global, registry).await,

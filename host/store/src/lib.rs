@@ -22,6 +22,7 @@ mod migrate;
 mod outbox;
 mod plugins;
 mod releases;
+mod reset;
 mod row;
 mod store;
 mod tasks;

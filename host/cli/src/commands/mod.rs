@@ -18,6 +18,8 @@ pub(crate) mod login;
 pub(crate) mod pki;
 pub(crate) mod plugin;
 pub(crate) mod registry;
+#[cfg(feature = "data-reset")]
+pub(crate) mod reset;
 pub(crate) mod role;
 pub(crate) mod serve;
 pub(crate) mod tickets;

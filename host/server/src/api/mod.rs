@@ -30,6 +30,8 @@ mod pages;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod plugins;
 pub(crate) mod problem;
+#[cfg(feature = "data-reset")]
+pub mod reset;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod roles;
 pub(crate) mod tickets;
@@ -128,6 +130,8 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/tokens", get(tokens::list).post(tokens::add))
         .route("/tokens/{id}", delete(tokens::remove))
         .route("/openapi.json", get(openapi::serve));
+    #[cfg(feature = "data-reset")]
+    let v1 = v1.route("/reset", post(reset::reset));
     // Of those who are nobody yet.
     let open = Router::new()
         .route("/api/v1/auth/login", post(login::login))

@@ -41,7 +41,10 @@ impl Modify for Token {
 
 /// The document.
 pub fn document() -> utoipa::openapi::OpenApi {
-    Api::openapi()
+    let api = Api::openapi();
+    #[cfg(feature = "data-reset")]
+    let api = api.merge_from(crate::api::reset::Api::openapi());
+    api
 }
 
 /// This description.

@@ -16,7 +16,7 @@ use waystation_core::ticket::{Refusal, SessionId};
 
 use super::Outcome;
 use crate::error::StoreError;
-use crate::row::{micros, parsed};
+use crate::row::{micros, parsed, time};
 use crate::store::Store;
 
 /// Sessions that are named one by one; with more of them, all are looked at.
@@ -70,6 +70,8 @@ pub(crate) enum Bell {
     Session(SessionId),
     /// It was revoked: whoever listens for it hears nothing more.
     Revoked,
+    /// The data of its tenant was erased: all look at everything.
+    Reset,
 }
 
 /// All who listen.
@@ -92,6 +94,7 @@ impl Ear {
             Bell::Session(id) => {
                 self.news.lock().add(News { sessions: BTreeSet::from([*id]), ..News::default() });
             }
+            Bell::Reset => self.news.lock().add(News::everywhere()),
             Bell::Revoked => self.cut.store(true, Ordering::Release),
         }
         self.rung.notify_one();
@@ -106,6 +109,9 @@ impl Bells {
         }
         let mut ears = self.ears.lock();
         for (agent, bell) in bells {
+            if matches!(bell, Bell::Reset) {
+                ears.values().flatten().for_each(|ear| ear.hear(&bell));
+            }
             ears.get(&agent).into_iter().flatten().for_each(|ear| ear.hear(&bell));
             // They take no place of the one who is enrolled again.
             if matches!(bell, Bell::Revoked) {
@@ -172,11 +178,19 @@ impl Drop for Listener {
     }
 }
 
+/// An agent that is enrolled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Enrolled {
+    /// When the data of its tenant was erased last: what it knows from before is not so any more.
+    pub reset_at: Option<Timestamp>,
+}
+
 /// What was found at the look before, so that it rings once.
 #[derive(Debug, Default)]
 pub struct Looked {
     tickets: HashSet<String>,
     sessions: HashMap<String, String>,
+    resets: HashSet<(String, String)>,
 }
 
 /// What was found, whose, whose else, its id, its state.
@@ -200,6 +214,13 @@ impl Looked {
                         bells.extend([agent, other].map(|agent| (agent, Bell::Session(session))));
                     }
                     now.sessions.insert(id, state);
+                }
+                "reset" => {
+                    let reset = (agent, state);
+                    if !self.resets.contains(&reset) {
+                        bells.push((reset.0.clone(), Bell::Reset));
+                    }
+                    now.resets.insert(reset);
                 }
                 _ => bells.push((agent, Bell::Revoked)),
             }
@@ -231,17 +252,20 @@ impl Store {
         Ok(self.bells().listen(id, most).ok_or(Refusal::StreamLimit))
     }
 
-    /// Whether the agent that somebody listens for is still enrolled.
+    /// The agent that somebody listens for, while it is enrolled.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn is_enrolled(&self, listener: &Listener) -> Result<bool, StoreError> {
-        let there: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM agents WHERE id = $1 AND revoked_at IS NULL")
-                .bind(listener.agent())
-                .fetch_one(self.reader())
-                .await?;
-        Ok(there > 0)
+    pub async fn enrolled(&self, listener: &Listener) -> Result<Option<Enrolled>, StoreError> {
+        let there: Option<(Option<i64>,)> = sqlx::query_as(
+            "SELECT n.reset_at FROM agents a JOIN tenants n ON n.name = a.tenant
+             WHERE a.id = $1 AND a.revoked_at IS NULL",
+        )
+        .bind(listener.agent())
+        .fetch_optional(self.reader())
+        .await?;
+        let Some((reset,)) = there else { return Ok(None) };
+        Ok(Some(Enrolled { reset_at: reset.map(time).transpose()? }))
     }
 
     /// Whether other processes can change what is in the database.
@@ -270,6 +294,8 @@ impl Store {
              SELECT 'session', x.source, x.target, x.id, x.state FROM sessions x
                WHERE x.state IN ('active', 'grace', 'ended') AND x.at > $2
                AND (x.source IN (SELECT id FROM listening) OR x.target IN (SELECT id FROM listening))
+             UNION ALL
+             SELECT 'reset', n.name, '', '', CAST(n.reset_at AS TEXT) FROM tenants n WHERE n.reset_at > $2
              UNION ALL
              SELECT 'agent', a.id, '', '', '' FROM agents a
                WHERE a.revoked_at IS NOT NULL AND a.id IN (SELECT id FROM listening)",
@@ -348,5 +374,8 @@ mod tests {
         assert_eq!(looked.news(vec![session("ended")]).unwrap().len(), 2);
         assert_eq!(looked.news(vec![ticket()]).unwrap().len(), 1);
         assert!(looked.news(vec![["session", "a", "b", "zz", ""].map(str::to_owned).into()]).is_err());
+        let reset = |at: &str| -> Found { ["reset", "default", "", "", at].map(str::to_owned).into() };
+        let told = |looked: &mut Looked, at| looked.news(vec![reset(at)]).unwrap().len();
+        assert_eq!([told(&mut looked, "1"), told(&mut looked, "1"), told(&mut looked, "2")], [1, 0, 1]);
     }
 }

@@ -25,7 +25,7 @@ mod tally;
 pub use agents::{Agent, IssuedCertificate, Revoked, RevokedCertificate};
 pub use assignments::{Assignment, AssignmentFilter};
 pub(crate) use bells::{Bell, Bells};
-pub use bells::{Listener, Looked, News};
+pub use bells::{Enrolled, Listener, Looked, News};
 pub use caller::Caller;
 pub use hooks::{Heard, HookDeed, LiveFilter, LiveSession, Occasion, SessionChange};
 pub use party::{Role, Standing};

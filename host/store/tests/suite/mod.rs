@@ -10,6 +10,7 @@ pub(crate) mod kv;
 pub(crate) mod model;
 pub(crate) mod outbox;
 pub(crate) mod record;
+pub(crate) mod reset;
 pub(crate) mod schema;
 pub(crate) mod state;
 pub(crate) mod ticket_model;
@@ -114,6 +115,7 @@ macro_rules! tests {
             record: [
                 what_was_done_is_on_record_and_every_change_of_it_shows, hosts_that_change_tickets_at_once_keep_one_chain, a_caller_that_goes_away_holds_up_nobody, a_change_that_fails_takes_no_other_with_it,
             ],
+            reset: [data_goes_and_who_may_do_what_stays, the_data_of_another_tenant_stays],
             schema: [
                 opening_again_changes_nothing, a_newer_schema_is_left_alone, an_edited_migration_is_refused,
                 both_databases_have_the_same_columns, damage_is_told_and_does_not_spread,

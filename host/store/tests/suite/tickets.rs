@@ -631,10 +631,10 @@ pub(crate) async fn listeners_are_told_of_what_is_kept(db: Db) {
     assert_eq!(source.news().now_or_never(), told);
     assert_eq!(standing().await.over, Some(EndReason::AssignmentRemoved));
 
-    assert!(store.is_enrolled(&target).await.unwrap());
+    assert!(store.enrolled(&target).await.unwrap().is_some());
     store.revoke_agent(host(3), name("target")).await.unwrap().unwrap();
     assert_eq!(target.news().now_or_never(), Some(None), "nothing more");
-    assert!(!store.is_enrolled(&target).await.unwrap());
+    assert!(store.enrolled(&target).await.unwrap().is_none());
     assert_eq!(listen("target").await.err(), Some(Refusal::NoAgent));
 
     // Where other processes write, they are looked for: what is new rings once.

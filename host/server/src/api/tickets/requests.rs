@@ -116,7 +116,7 @@ pub(super) async fn inbox(
         }
         let revoked = Answer::new(StatusCode::FORBIDDEN, "Certificate has been revoked");
         match ear.admitted() {
-            Ok(()) if ear.enrolled().await? => {}
+            Ok(()) if ear.enrolled().await?.is_some() => {}
             Err(End::Stopping) => return Ok(Json(inbox_view(&[]))),
             Ok(()) | Err(_) => return Err(revoked),
         }

@@ -27,7 +27,7 @@ use waystation_core::name::TenantName;
 use waystation_core::ticket::{Refusal, Session, SessionId, SessionStatus, TicketDigest};
 use waystation_pki::{ClientIdentity, PkiError};
 use waystation_store::StoreError;
-use waystation_store::tickets::{Listener, News};
+use waystation_store::tickets::{Enrolled, Listener, News};
 
 use super::answer::Answer;
 use super::caller::Asker;
@@ -80,6 +80,8 @@ pub(super) enum End {
     Stopping,
     /// The database does not answer.
     Unavailable,
+    /// All data was erased. Whoever comes again hears what there is, and since when.
+    Reset,
 }
 
 impl End {
@@ -89,6 +91,7 @@ impl End {
             Self::Agent => "agent_revoked",
             Self::Stopping => "host_stopping",
             Self::Unavailable => "unavailable",
+            Self::Reset => "data_reset",
         }
     }
 }
@@ -141,8 +144,8 @@ impl Ear {
     }
 
     /// Whether the agent is still enrolled, by the database.
-    pub(super) async fn enrolled(&self) -> Result<bool, StoreError> {
-        self.host.store().is_enrolled(&self.listener).await
+    pub(super) async fn enrolled(&self) -> Result<Option<Enrolled>, StoreError> {
+        self.host.store().enrolled(&self.listener).await
     }
 }
 
@@ -159,6 +162,7 @@ pub(super) async fn follow(
         news: News::everywhere(),
         look: next_look(),
         inbox: None,
+        enrolled: None,
         known: HashMap::new(),
         ended: VecDeque::new(),
         scan: None,
@@ -186,6 +190,8 @@ struct Feed {
     news: News,
     look: Instant,
     inbox: Option<Vec<TicketDigest>>,
+    /// What its agent was when this began.
+    enrolled: Option<Enrolled>,
     /// The open sessions that were told of, and how.
     known: HashMap<SessionId, &'static str>,
     ended: VecDeque<SessionId>,
@@ -248,8 +254,9 @@ impl Feed {
     }
 
     async fn read(&mut self) -> Result<Result<(), End>, StoreError> {
-        if !self.ear.enrolled().await? {
-            return Ok(Err(End::Agent));
+        let Some(enrolled) = self.ear.enrolled().await? else { return Ok(Err(End::Agent)) };
+        if *self.enrolled.get_or_insert(enrolled) != enrolled {
+            return Ok(Err(End::Reset));
         }
         if std::mem::take(&mut self.news.inbox) {
             self.read_inbox().await?;
@@ -293,7 +300,10 @@ impl Feed {
         let gone = self.known.keys().filter(|id| !scan.seen.contains(id)).copied();
         self.news.sessions.extend(gone);
         if !std::mem::replace(&mut self.ready, true) {
-            self.queue.push_back(event("ready", &json!({})));
+            // What an agent keeps from before that time is not so any more.
+            let reset = self.enrolled.and_then(|enrolled| enrolled.reset_at);
+            let ready = reset.map_or_else(|| json!({}), |at| json!({ "resetAt": at }));
+            self.queue.push_back(event("ready", &ready));
         }
         Ok(())
     }
