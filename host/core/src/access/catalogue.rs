@@ -152,10 +152,7 @@ pub const BUILT_IN: &[Resource] = &[
     resource(
         "ticket",
         MACHINE_AND_SCOPE,
-        &[
-            can("read", "See tickets, not their ids."),
-            can("revoke", "Take tickets back."),
-        ],
+        &[can("read", "See tickets, not their ids."), can("revoke", "Take tickets back.")],
     ),
     resource(
         "approval",

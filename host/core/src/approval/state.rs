@@ -27,15 +27,8 @@ pub enum ApprovalState {
 
 impl ApprovalState {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Waiting,
-        Self::Approved,
-        Self::Used,
-        Self::Rejected,
-        Self::Expired,
-        Self::Lapsed,
-        Self::Ended,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Waiting, Self::Approved, Self::Used, Self::Rejected, Self::Expired, Self::Lapsed, Self::Ended];
 
     /// The stable word.
     #[must_use]

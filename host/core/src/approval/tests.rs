@@ -84,7 +84,10 @@ fn asking_again_nags_nobody() {
     assert_eq!(turn(None, at(0), quiet), Turn::Begin);
     assert_eq!((ask(Waiting, 500), ask(Approved, 500)), (Turn::Wait, Turn::PickUp));
     for state in [Rejected, Expired] {
-        assert_eq!((ask(state, 100), ask(state, 159), ask(state, 160)), (Turn::Refuse, Turn::Refuse, Turn::Begin));
+        assert_eq!(
+            (ask(state, 100), ask(state, 159), ask(state, 160)),
+            (Turn::Refuse, Turn::Refuse, Turn::Begin)
+        );
     }
     for state in [Used, Lapsed, Ended] {
         assert_eq!(ask(state, 100), Turn::Begin, "{state:?}");

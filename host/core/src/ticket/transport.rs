@@ -108,7 +108,9 @@ impl ScopeSpec {
         let only = self.approval.iter().flat_map(Terms::only);
         for name in only {
             if !seen.contains(name) {
-                return Err(InvalidScope::new(format!("approval is asked for `{name}`, which is no sub-scope")));
+                return Err(InvalidScope::new(format!(
+                    "approval is asked for `{name}`, which is no sub-scope"
+                )));
             }
         }
         match self.transport.strategies.contains(&self.transport.preferred) {
