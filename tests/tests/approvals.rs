@@ -138,7 +138,10 @@ async fn a_ticket_is_made_once_two_people_said_yes() -> Result<()> {
     assert_eq!(one["not_by"], hands);
 
     let (status, told) = approve(ann, &id).await?;
-    assert_eq!((status, &told["state"], &told["approved_by"][0]["user"]), (200, &json!("waiting"), &json!("ann")));
+    assert_eq!(
+        (status, &told["state"], &told["approved_by"][0]["user"]),
+        (200, &json!("waiting"), &json!("ann"))
+    );
     assert_eq!(site.waits().await?, id, "one of two");
     assert_eq!(code(approve(ann, &id).await?), is(409, "approval-already-given"));
     // Whoever asked waits for the answer, and sees nobody's name.
@@ -207,7 +210,10 @@ async fn only_a_person_who_had_no_hand_in_it_and_may_approves() -> Result<()> {
     let service = of("ci", all).await?;
     for token in [&site.pair.operator, &service] {
         assert_eq!(code(approve(token, &id).await?), is(403, "approval-not-a-person"));
-        assert_eq!(code(reject(token, &id, &json!({ "reason": "no" })).await?), is(403, "approval-not-a-person"));
+        assert_eq!(
+            code(reject(token, &id, &json!({ "reason": "no" })).await?),
+            is(403, "approval-not-a-person")
+        );
         assert_eq!(token.call("GET", &one, None).await?.0, 200, "which may look");
     }
     for agent in [&site.pair.source, &site.pair.target, &host.anybody(None)?] {
@@ -215,7 +221,9 @@ async fn only_a_person_who_had_no_hand_in_it_and_may_approves() -> Result<()> {
         assert_eq!(agent.call("GET", page, None).await?.0, 401);
     }
     // Who may look only, who may for other scopes, who may nothing: the last two are not told that it is there.
-    for (name, on, role) in [("vic", "shell", "approval:read"), ("tim", "tunnel", "approval:*"), ("nil", "shell", "item:read")] {
+    for (name, on, role) in
+        [("vic", "shell", "approval:read"), ("tim", "tunnel", "approval:*"), ("nil", "shell", "item:read")]
+    {
         let grants = match name {
             "nil" => json!([{ "actions": [role] }]),
             _ => json!([{ "actions": [role], "on": { "scope": [on] } }]),
@@ -225,8 +233,11 @@ async fn only_a_person_who_had_no_hand_in_it_and_may_approves() -> Result<()> {
         let told = site.pair.operator.call("PUT", &path, Some(&put)).await?;
         assert!(told.0 < 300, "{told:?}");
         let (who, _) = host.person(name, &[&format!("{name}-role")]).await?;
-        let (listed, shown, said) =
-            (who.call("GET", page, None).await?, who.call("GET", &one, None).await?.0, approve(&who, &id).await?);
+        let (listed, shown, said) = (
+            who.call("GET", page, None).await?,
+            who.call("GET", &one, None).await?.0,
+            approve(&who, &id).await?,
+        );
         match name {
             "vic" => {
                 assert_eq!((listed.1["approvals"].as_array().unwrap().len(), shown), (1, 200));
@@ -243,7 +254,9 @@ async fn only_a_person_who_had_no_hand_in_it_and_may_approves() -> Result<()> {
         }
     }
     // What is not asked rightly.
-    for body in [json!({}), json!([]), json!({ "reason": 7 }), json!({ "reason": "no", "more": 1 }), json!(null)] {
+    for body in
+        [json!({}), json!([]), json!({ "reason": 7 }), json!({ "reason": "no", "more": 1 }), json!(null)]
+    {
         assert_eq!(code(reject(&site.ann, &id, &body).await?), is(422, "bad-body"), "{body}");
     }
     for reason in ["", "  ", "a\nb", "\u{1b}[2J", "a\u{202e}b", &"x".repeat(501)] {
@@ -279,10 +292,17 @@ async fn only_a_person_who_had_no_hand_in_it_and_may_approves() -> Result<()> {
     ] {
         let put = asking(approval.clone());
         let (status, told) = site.pair.operator.call("PUT", "/api/tickets/scopes/shell", Some(&put)).await?;
-        assert_eq!((status, told["details"]["issues"][0]["path"].to_string().as_str()), (400, at), "{approval}");
+        assert_eq!(
+            (status, told["details"]["issues"][0]["path"].to_string().as_str()),
+            (400, at),
+            "{approval}"
+        );
     }
     assert_eq!(site.state(&id).await?, "waiting", "a scope that was not written changed nothing");
-    for most in [json!({ "people": 5, "within": 86_400, "ignored": 1 }), json!({ "people": 1, "within": 1, "for": [] })] {
+    for most in [
+        json!({ "people": 5, "within": 86_400, "ignored": 1 }),
+        json!({ "people": 1, "within": 1, "for": [] }),
+    ] {
         site.scope(&asking(most)).await?;
     }
     assert_eq!(site.state(&id).await?, "ended");

@@ -148,7 +148,10 @@ async fn the_typescript_sdk_waits_until_people_decided() -> Result<()> {
         anyhow::Ok(())
     };
     let told = source.does(json!(["request", "target"])).await?;
-    assert_eq!((&told["failed"], &told["approval"]["state"]), (&json!("approval-waiting"), &json!("waiting")));
+    assert_eq!(
+        (&told["failed"], &told["approval"]["state"]),
+        (&json!("approval-waiting"), &json!("waiting"))
+    );
     let id = text(&told["approval"]["id"]).to_owned();
     source.knows(|told| told.get("failed").is_none() && told["approval"]["id"] == id).await?;
     let told = source.does(json!(["plain", "target"])).await?;
@@ -166,7 +169,10 @@ async fn the_typescript_sdk_waits_until_people_decided() -> Result<()> {
     let told = source.does(json!(["plain", "target"])).await?;
     decide(text(&told["done"]["waiting"]["id"]), "reject").await?;
     let told = source.does(json!(["request", "target", true])).await?;
-    assert_eq!((&told["failed"], told["retryAfter"].as_u64() > Some(200_000)), (&json!("approval-rejected"), true));
+    assert_eq!(
+        (&told["failed"], told["retryAfter"].as_u64() > Some(200_000)),
+        (&json!("approval-rejected"), true)
+    );
     assert!(text(&told["message"]).contains("not today"), "{told}");
     assert_eq!(source.does(json!(["request", "target"])).await?["failed"], "cooling-down");
     source.exits().await?;

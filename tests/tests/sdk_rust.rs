@@ -11,8 +11,9 @@ use waystation_tests::lossy::Lossy;
 use waystation_tests::pair::{SHELL, scope};
 use waystation_tests::{Folder, until};
 use waystation_tickets::{
-    ApprovalState, Asked, Beat, Changes, Client, Direct, DirectHost, Error, Event, Follower, InstanceManager, InstanceOptions,
-    InstanceState, Network, Role, SessionManager, SessionOptions, SessionState, Status, Transport, Update,
+    ApprovalState, Asked, Beat, Changes, Client, Direct, DirectHost, Error, Event, Follower, InstanceManager,
+    InstanceOptions, InstanceState, Network, Role, SessionManager, SessionOptions, SessionState, Status,
+    Transport, Update,
 };
 
 /// A host that comes back at the same place, with a scope and two agents.
@@ -150,7 +151,9 @@ async fn the_rust_sdk_waits_until_people_decided() -> Result<()> {
     let source = std::sync::Arc::new(source);
     let wait = || {
         let source = std::sync::Arc::clone(&source);
-        tokio::spawn(async move { source.request_ticket_when_approved("target", Duration::from_secs(60)).await })
+        tokio::spawn(
+            async move { source.request_ticket_when_approved("target", Duration::from_secs(60)).await },
+        )
     };
     let waits = wait();
     decide(&waiting.id, "approve").await?;

@@ -151,8 +151,8 @@ impl Client {
     pub async fn wait_for_approval(&self, id: &str, wait: Duration) -> Result<Approval, Error> {
         let seconds = wait.as_secs().min(30).to_string();
         let within = LONG_CALL + wait.min(LONG_CALL);
-        let call =
-            Call { query: &[("wait", &seconds)], within, ..Call::new(Method::GET, &["approvals", id]) };
+        let path = ["approvals", id];
+        let call = Call { query: &[("wait", &seconds)], within, ..Call::new(Method::GET, &path) };
         Ok(self.call::<Shown>(call).await?.approval)
     }
 

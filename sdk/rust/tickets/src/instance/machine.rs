@@ -138,7 +138,7 @@ impl Cooling {
             }
             // People are not asked again before their time.
             Err(Error::NotApproved { retry_after: Some(wait), .. }) => {
-                drop(self.targets.insert(target.to_owned(), now + *wait));
+                self.targets.insert(target.to_owned(), now + *wait);
             }
             // It gave no ticket: it may be asked again.
             Err(_) => {}
