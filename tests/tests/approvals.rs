@@ -199,8 +199,8 @@ async fn only_a_person_who_had_no_hand_in_it_and_may_approves() -> Result<()> {
     assert_eq!(code(refused), is(403, "approval-four-eyes"));
     // A token of a person, a token of a service, an agent, nobody.
     let of = async |user: &str, scope: Value| {
-        let new = json!({ "name": format!("{user}-token"), "user": user, "scope": scope });
-        let (status, told) = site.pair.operator.call("POST", "/api/v1/tokens", Some(&new)).await?;
+        let new = json!({ "name": format!("{user}-token"), "service": user, "scope": scope });
+        let (status, told) = owner(host).await?.call("POST", "/api/v1/tokens", Some(&new)).await?;
         ensure!(status == 201, "{status} {told}");
         host.anybody(Some(&format!("Bearer {}", text(&told["token"]))))
     };

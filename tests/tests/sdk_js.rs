@@ -139,7 +139,6 @@ async fn the_typescript_sdk_waits_until_people_decided() -> Result<()> {
     let instance = text(&source.state("ready").await?["instanceId"]).to_owned();
     site.assign(&instance).await?;
     let (mut target, _two) = Agent::start(&site.url, &site.target, "target", SHELL)?;
-    target.state("waiting").await?;
     let decide = async |id: &str, word: &str| {
         let body = json!({ "reason": "not today" });
         let path = format!("/api/v1/approvals/{id}/{word}");
@@ -175,6 +174,8 @@ async fn the_typescript_sdk_waits_until_people_decided() -> Result<()> {
     );
     assert!(text(&told["message"]).contains("not today"), "{told}");
     assert_eq!(source.does(json!(["request", "target"])).await?["failed"], "cooling-down");
+    assert_eq!(source.does(json!(["leave"])).await?, json!({ "done": null }));
+    assert_eq!(target.does(json!(["stop"])).await?, json!({ "done": null }));
     source.exits().await?;
     target.exits().await
 }
