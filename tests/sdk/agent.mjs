@@ -20,6 +20,7 @@ if (role === "source") {
   manager = new InstanceManager(client, { scope, transport: { strategies: ["relay"] }, heartbeat: 300 });
   follower = new Follower(client, (update) => {
     if (update.type === "event" && update.event.type === "session") tell({ session: update.event.session });
+    if (update.type === "event" && update.event.type === "approval") tell({ approval: update.event.approval });
   });
 } else if (role === "target") {
   manager = new SessionManager(client, { scope, heartbeat: 300 });
@@ -37,6 +38,9 @@ const commands = {
     return (await held.at(-1).next()).value;
   },
   request: ([target, force]) => manager.requestTicket(target, force),
+  approved: ([target, within]) => manager.requestTicketWhenApproved(target, within),
+  approval: ([id]) => client.approval(id),
+  plain: ([target]) => client.askForTicket(scope, manager.state.instanceId, target),
   ask: ([session]) => client.session(session),
   own: ([role]) => client.ownSessions(role),
   inbox: ([wait]) => client.inbox(wait),
@@ -57,7 +61,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     tell({ done: (await commands[name](args)) ?? null });
   } catch (error) {
-    tell({ failed: error.code, retryAfter: error.retryAfter, message: error.message });
+    tell({ failed: error.code, retryAfter: error.retryAfter, message: error.message, approval: error.approval });
   }
 }
 follower?.stop();

@@ -88,6 +88,21 @@ impl TlsHost {
         self.anybody(Some(&format!("Bearer {}", self.token)))
     }
 
+    /// Somebody with these roles, who is logged in; and their access token.
+    ///
+    /// # Errors
+    /// When the host refuses it.
+    pub async fn person(&self, name: &str, roles: &[&str]) -> Result<(Party, String)> {
+        let new = json!({ "name": name, "roles": roles });
+        let (status, added) = self.operator()?.call("POST", "/api/v1/users", Some(&new)).await?;
+        ensure!(status == 201, "{status} {added}");
+        let used = json!({ "link": added["password_link"]["link"], "password": "a good password" });
+        let (status, told) = self.anybody(None)?.call("POST", "/api/v1/auth/link/use", Some(&used)).await?;
+        ensure!(status == 201, "{status} {told}");
+        let token = told["access_token"].as_str().context("no token")?.to_owned();
+        Ok((self.anybody(Some(&format!("Bearer {token}")))?, token))
+    }
+
     /// Enrols an agent with these capabilities.
     ///
     /// # Errors

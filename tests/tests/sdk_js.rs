@@ -129,6 +129,58 @@ impl Site {
 }
 
 #[tokio::test]
+async fn the_typescript_sdk_waits_until_people_decided() -> Result<()> {
+    let site = Site::new().await?;
+    let (ann, _) = site.host.person("ann", &["operator"]).await?;
+    let mut scope = scope();
+    scope["approval"] = json!({ "people": 1 });
+    assert_eq!(site.operator.call("PUT", "/api/tickets/scopes/shell", Some(&scope)).await?.0, 200);
+    let (mut source, _one) = Agent::start(&site.url, &site.source, "source", SHELL)?;
+    let instance = text(&source.state("ready").await?["instanceId"]).to_owned();
+    site.assign(&instance).await?;
+    let (mut target, _two) = Agent::start(&site.url, &site.target, "target", SHELL)?;
+    let decide = async |id: &str, word: &str| {
+        let body = json!({ "reason": "not today" });
+        let path = format!("/api/v1/approvals/{id}/{word}");
+        let told = ann.call("POST", &path, Some(&body).filter(|_| word == "reject")).await?;
+        assert_eq!(told.0, 200, "{told:?}");
+        anyhow::Ok(())
+    };
+    let told = source.does(json!(["request", "target"])).await?;
+    assert_eq!(
+        (&told["failed"], &told["approval"]["state"]),
+        (&json!("approval-waiting"), &json!("waiting"))
+    );
+    let id = text(&told["approval"]["id"]).to_owned();
+    source.knows(|told| told.get("failed").is_none() && told["approval"]["id"] == id).await?;
+    let told = source.does(json!(["plain", "target"])).await?;
+    assert_eq!(told["done"]["waiting"]["id"], id);
+    let told = source.does(json!(["approved", "target", 50])).await?;
+    assert_eq!(told["failed"], "approval-waiting", "for as long as one likes to wait");
+    let (told, decided) =
+        tokio::join!(source.does(json!(["approved", "target", 60_000])), decide(&id, "approve"));
+    decided?;
+    assert_eq!(told?["done"]["target"], "target");
+    target.state("authorized").await?;
+    assert_eq!(source.does(json!(["approval", id])).await?["done"]["state"], "used");
+
+    // Rejected: told why, and nobody is asked again at once.
+    let told = source.does(json!(["plain", "target"])).await?;
+    decide(text(&told["done"]["waiting"]["id"]), "reject").await?;
+    let told = source.does(json!(["request", "target", true])).await?;
+    assert_eq!(
+        (&told["failed"], told["retryAfter"].as_u64() > Some(200_000)),
+        (&json!("approval-rejected"), true)
+    );
+    assert!(text(&told["message"]).contains("not today"), "{told}");
+    assert_eq!(source.does(json!(["request", "target"])).await?["failed"], "cooling-down");
+    assert_eq!(source.does(json!(["leave"])).await?, json!({ "done": null }));
+    assert_eq!(target.does(json!(["stop"])).await?, json!({ "done": null }));
+    source.exits().await?;
+    target.exits().await
+}
+
+#[tokio::test]
 async fn the_js_sdk_admits_goes_on_and_hears_of_the_end_within_a_second() -> Result<()> {
     let mut site = Site::new().await?;
     let (mut source, _one) = Agent::start(&site.url, &site.source, "source", SHELL)?;

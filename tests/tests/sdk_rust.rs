@@ -11,8 +11,9 @@ use waystation_tests::lossy::Lossy;
 use waystation_tests::pair::{SHELL, scope};
 use waystation_tests::{Folder, until};
 use waystation_tickets::{
-    Beat, Changes, Client, Direct, DirectHost, Error, Event, Follower, InstanceManager, InstanceOptions,
-    InstanceState, Network, Role, SessionManager, SessionOptions, SessionState, Status, Transport, Update,
+    ApprovalState, Asked, Beat, Changes, Client, Direct, DirectHost, Error, Event, Follower, InstanceManager,
+    InstanceOptions, InstanceState, Network, Role, SessionManager, SessionOptions, SessionState, Status,
+    Transport, Update,
 };
 
 /// A host that comes back at the same place, with a scope and two agents.
@@ -113,6 +114,66 @@ async fn ended(changes: &mut Changes) -> Result<(String, Option<String>)> {
         SessionState::Terminated { session, reason } => Ok((session.session_id, reason)),
         other => bail!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn the_rust_sdk_waits_until_people_decided() -> Result<()> {
+    let site = Site::new().await?;
+    let (ann, _) = site.host.person("ann", &["operator"]).await?;
+    let mut scope = scope();
+    scope["approval"] = json!({ "people": 1 });
+    assert_eq!(site.operator.call("PUT", "/api/tickets/scopes/shell", Some(&scope)).await?.0, 200);
+    let source = site.offer()?;
+    site.assign(&source.ready().await?).await?;
+    let (target, client) = (site.seek()?, site.client(&site.source)?);
+    let mut changes = target.changes();
+    let mut follower = Follower::start(client.clone());
+    while !matches!(follower.next().await, Update::Event(Event::Ready)) {}
+    let decide = async |id: &str, word: &str| {
+        let body = json!({ "reason": "not today" });
+        let path = format!("/api/v1/approvals/{id}/{word}");
+        let told = ann.call("POST", &path, Some(&body).filter(|_| word == "reject")).await?;
+        assert_eq!(told.0, 200, "{told:?}");
+        anyhow::Ok(())
+    };
+    let told = source.request_ticket("target", false).await.unwrap_err();
+    assert_eq!((told.code(), told.is_transient()), ("approval-waiting", false));
+    let Error::Waiting(waiting) = told else { bail!("{told:?}") };
+    assert_eq!((waiting.state, waiting.people, waiting.approved), (ApprovalState::Waiting, 1, 0));
+    let told = tokio::time::timeout(Duration::from_secs(1), follower.next()).await?;
+    assert!(matches!(&told, Update::Event(Event::Approval(one)) if *one == *waiting), "{told:?}");
+    // Whoever asks by hand learns the same, and it is no error.
+    let asked = client.ask_for_ticket(SHELL, &waiting.instance_id, "target").await?;
+    assert!(matches!(&asked, Asked::Waiting(one) if one.id == waiting.id), "{asked:?}");
+    // For as long as one likes to wait, and not longer.
+    let told = source.request_ticket_when_approved("target", Duration::from_millis(50)).await.unwrap_err();
+    assert_eq!(told.code(), "approval-waiting");
+    let source = std::sync::Arc::new(source);
+    let wait = || {
+        let source = std::sync::Arc::clone(&source);
+        tokio::spawn(
+            async move { source.request_ticket_when_approved("target", Duration::from_secs(60)).await },
+        )
+    };
+    let waits = wait();
+    decide(&waiting.id, "approve").await?;
+    let ticket = tokio::time::timeout(Duration::from_secs(10), waits).await???;
+    assert_eq!(ticket.target, "target");
+    reached(&mut changes, |state| matches!(state, SessionState::Authorized(_))).await?;
+    assert_eq!(client.approval(&waiting.id).await?.state, ApprovalState::Used);
+
+    // Rejected: told why, and nobody is asked again at once.
+    let Asked::Waiting(next) = client.ask_for_ticket(SHELL, &waiting.instance_id, "target").await? else {
+        bail!("it was good for one ticket")
+    };
+    decide(&next.id, "reject").await?;
+    let told = source.request_ticket("target", true).await.unwrap_err();
+    let Error::NotApproved { rejected, reason, retry_after } = &told else { bail!("{told:?}") };
+    assert_eq!((told.code(), *rejected, reason.as_str()), ("approval-rejected", true, "not today"));
+    assert!(retry_after.is_some_and(|wait| wait > Duration::from_secs(200)), "{told:?}");
+    assert_eq!(source.request_ticket("target", false).await.unwrap_err().code(), "cooling-down");
+    assert_eq!(client.approval("nonsense").await.unwrap_err().code(), "not-found");
+    Ok(())
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use url::Url;
 pub(crate) use agents::{Agent, Audit, Invite, Pki};
 pub(crate) use enrol::{Enrol as EnrolArgs, Known, Renew as RenewArgs};
 pub(crate) use registry::{IndexAccess, IndexCommand, Registry, Roles, SignFor};
-pub(crate) use tickets::{Assign, Instance, Most, Scope, Session, Ticket};
+pub(crate) use tickets::{Approval, Assign, Instance, Most, Scope, Session, Ticket};
 pub(crate) use users::{Account, Auth, Login, Role, Token, User, Welcome};
 
 /// A self-hosted control plane for fleets: everything that touches the outside
@@ -126,6 +126,9 @@ pub(crate) enum Command {
     /// Tickets, by which one agent admits another
     #[command(subcommand)]
     Ticket(Ticket),
+    /// Approvals: requests for tickets that wait for people
+    #[command(subcommand)]
+    Approval(Approval),
     /// Sessions, which tickets open
     #[command(subcommand)]
     Session(Session),

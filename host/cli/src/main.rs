@@ -100,6 +100,7 @@ async fn run(cli: &Cli) -> exit::Outcome {
         Command::Instance(instance) => commands::tickets::instance(global, instance).await,
         Command::Assign(assign) => commands::tickets::assign(global, assign).await,
         Command::Ticket(ticket) => commands::tickets::ticket(global, ticket).await,
+        Command::Approval(approval) => commands::approval::run(global, approval).await,
         Command::Session(session) => commands::tickets::session(global, session).await,
         Command::Enrol(enrol) => commands::enrol::run(global, enrol).await,
         Command::Renew(renew) => commands::enrol::renew::run(global, renew).await,

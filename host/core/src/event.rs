@@ -64,13 +64,17 @@ impl EventType {
     pub const TRUST_STATE: Self = Self(Cow::Borrowed("trust.state"));
     /// A plugin changed its state: enabled, disabled, loaded, failed to load.
     pub const PLUGIN_STATE: Self = Self(Cow::Borrowed("plugin.state"));
+    /// A request for a ticket waits for people.
+    pub const APPROVAL_WAITING: Self = Self(Cow::Borrowed("approval.waiting"));
+    /// It does not any more.
+    pub const APPROVAL_DECIDED: Self = Self(Cow::Borrowed("approval.decided"));
     /// A message was given up on.
     pub const DELIVERY_DEAD: Self = Self(Cow::Borrowed("delivery.dead"));
     /// A person tried a channel.
     pub const CHANNEL_TEST: Self = Self(Cow::Borrowed("channel.test"));
 
     /// Each documented type.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::RELEASE_FOUND,
         Self::RELEASE_WITHDRAWN,
         Self::ITEM_OUTDATED,
@@ -87,6 +91,8 @@ impl EventType {
         Self::PLUGIN_GRANTED,
         Self::PLUGIN_REVOKED,
         Self::TRUST_STATE,
+        Self::APPROVAL_WAITING,
+        Self::APPROVAL_DECIDED,
         Self::DELIVERY_DEAD,
         Self::CHANNEL_TEST,
     ];

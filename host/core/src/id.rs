@@ -119,6 +119,11 @@ id!(
     "an enrolment id"
 );
 id!(
+    /// One request for a ticket that needs approval. It is no secret: it counts with who asked, or who decides.
+    ApprovalId,
+    "an approval id"
+);
+id!(
     /// One event.
     EventId,
     "an event id"

@@ -11,6 +11,7 @@ pub mod version;
 
 pub mod access;
 pub mod agent;
+pub mod approval;
 pub mod audit;
 pub mod check;
 pub mod enrolment;

@@ -88,6 +88,8 @@ impl Host {
         let tickets = Tickets::open(&config)?;
         let users = Users::open(&config, Timestamp::now())?;
         let store = Store::open(&config.database_url()?.0.expose().parse()?, identity.id).await?;
+        let routed = Arc::clone(&config);
+        store.route_events(move |event| routing::channels(&routed, event));
         let owner_link = users::first_link(&store, data).await?.map_err(unusable)?;
 
         let roots = Roots::load(config.egress.ca_file.as_deref())?;

@@ -58,6 +58,22 @@ fn words(event: &Event) -> (String, String) {
     if *kind == EventType::PLUGIN_QUARANTINED {
         return (format!("plugin {subject} is in quarantine"), field("message").to_owned());
     }
+    if *kind == EventType::APPROVAL_WAITING {
+        let title = format!("{subject}: {} waits for approval to admit {}", field("source"), field("target"));
+        let id = field("approval");
+        let body = format!(
+            "A ticket for {} waits until {}. Look with `waystation approval show {id}`, say yes with `waystation approval approve {id}`.",
+            field("sub_scope"),
+            field("until")
+        );
+        return (title, body);
+    }
+    if *kind == EventType::APPROVAL_DECIDED {
+        let title =
+            format!("{subject}: {} to admit {} is {}", field("source"), field("target"), field("state"));
+        let by = text(event, "rejected_by").map(|by| format!("{by}: ")).unwrap_or_default();
+        return (title, format!("{by}{}", text(event, "reason").unwrap_or_default()));
+    }
     if *kind == EventType::PLUGIN_REVOKED {
         return (format!("plugin {subject} may not run any more"), field("message").to_owned());
     }

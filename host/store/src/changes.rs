@@ -8,15 +8,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::OnceLock;
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use sqlx::AnyConnection;
 use tokio::sync::oneshot;
 use waystation_core::audit::Deed;
-use waystation_core::name::TenantName;
+use waystation_core::event::NewEvent;
+use waystation_core::name::{ChannelName, TenantName};
 use waystation_core::ticket::SessionId;
 
 use crate::error::StoreError;
-use crate::store::{Store, Tx};
+use crate::store::{Store, Tx, nowhere};
 use crate::tickets::{Bell, SessionChange};
 
 /// How many changes are kept together at most, so that the first does not wait for ever.
@@ -40,6 +42,9 @@ pub(crate) struct Work<'a> {
     bells: Vec<(String, Bell)>,
     /// What became of sessions; none where nobody wants to know.
     sessions: Option<Vec<SessionChange>>,
+    /// What is told, and to which channels.
+    events: Vec<(Timestamp, NewEvent)>,
+    route: Option<&'a Router>,
 }
 
 impl Work<'_> {
@@ -75,10 +80,20 @@ impl Work<'_> {
         }
     }
 
+    /// Tells of it: the event is kept together with the change.
+    pub(crate) fn tell(&mut self, event: NewEvent) {
+        self.events.push((event.occurred_at, event));
+    }
+
     async fn commit(mut self) -> Result<Vec<SessionChange>, StoreError> {
         let sessions = self.sessions.take().unwrap_or_default();
         for (tenant, deeds) in std::mem::take(&mut self.deeds) {
             self.tx.append(&tenant, &deeds).await?;
+        }
+        let events = std::mem::take(&mut self.events);
+        match self.route {
+            Some(route) => self.tx.emit_all(events, route).await?,
+            None => self.tx.emit_all(events, &nowhere).await?,
         }
         self.tx.commit().await?;
         Ok(sessions)
@@ -88,17 +103,26 @@ impl Work<'_> {
 /// Told what became of sessions. It must not block.
 type Watcher = Box<dyn Fn(Vec<SessionChange>) + Send + Sync>;
 
+/// Picks the channels of an event. It must only compute.
+type Router = Box<dyn Fn(&NewEvent) -> Vec<ChannelName> + Send + Sync>;
+
 /// Changes that wait.
 #[derive(Default)]
 pub(crate) struct Changes {
     state: Mutex<State>,
     watcher: OnceLock<Watcher>,
+    router: OnceLock<Router>,
 }
 
 impl Changes {
     /// The first one is told.
     pub(crate) fn watch(&self, watcher: Watcher) {
         let _ = self.watcher.set(watcher);
+    }
+
+    /// The first one is asked.
+    pub(crate) fn route(&self, router: Router) {
+        let _ = self.router.set(router);
     }
 }
 
@@ -141,6 +165,11 @@ where
 }
 
 impl Store {
+    /// Sends what changes of tickets tell to these channels from now on. Once; a second one is not asked.
+    pub fn route_events(&self, route: impl Fn(&NewEvent) -> Vec<ChannelName> + Send + Sync + 'static) {
+        self.changes().route(Box::new(route));
+    }
+
     /// Makes a change, together with others that are asked for at the same time.
     pub(crate) async fn change<C: Change>(&self, change: C) -> Result<C::Answer, StoreError> {
         let (teller, answer) = oneshot::channel();
@@ -204,7 +233,9 @@ impl Running {
         tx.in_order().await?;
         let watcher = self.store.changes().watcher.get();
         let sessions = watcher.map(|_| Vec::new());
-        let mut work = Work { tx, deeds: BTreeMap::new(), bells: Vec::new(), sessions };
+        let route = self.store.changes().router.get();
+        let (deeds, bells, events) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let mut work = Work { tx, deeds, bells, sessions, events, route };
         for job in jobs {
             job.apply(&mut work).await?;
         }

@@ -1,8 +1,8 @@
 import { Agent, request } from "node:https";
 import type { IncomingMessage } from "node:http";
 import { backoff, sleep } from "./backoff.js";
-import { asTicketError, codeOf, TicketError } from "./errors.js";
-import type { Beat, InboxTicket, IssuedTicket, Redeemed, Role, Session, Standing, Transport } from "./model.js";
+import { asTicketError, codeOfRefusal, TicketError } from "./errors.js";
+import type { Approval, Asked, Beat, InboxTicket, IssuedTicket, Redeemed, Role, Session, Standing, Transport } from "./model.js";
 import { EventParser, type HostEvent } from "./sse.js";
 
 /** Who talks to which host. */
@@ -80,11 +80,51 @@ export class Client {
     await this.#call({ method: "DELETE", path: ["instances", instance] });
   }
 
-  /** Asks for a ticket that admits `target` to an instance of ours. */
+  /** Asks for a ticket that admits `target` to an instance of ours. `approval-waiting`: people have to approve it first. */
   async requestTicket(scope: string, instanceId: string, target: string): Promise<IssuedTicket> {
+    const { ticket, waiting } = await this.askForTicket(scope, instanceId, target);
+    if (ticket) return ticket;
+    const message = `people have to approve it: ${waiting.approved} of ${waiting.people} did`;
+    throw new TicketError("approval-waiting", message, { approval: waiting });
+  }
+
+  /** The same, where that people have to approve it is no error. */
+  async askForTicket(scope: string, instanceId: string, target: string): Promise<Asked> {
     const body = { scope, instanceId, target };
     const told = await this.#call({ method: "POST", path: [], body, within: LONG_CALL, repeat: false });
-    return object(told, "ticket") as unknown as IssuedTicket;
+    if (told["ticket"] === undefined && told["details"] !== undefined) {
+      return { waiting: object(object(told, "details"), "approval") as unknown as Approval };
+    }
+    return { ticket: object(told, "ticket") as unknown as IssuedTicket };
+  }
+
+  /** How a request of ours stands that people approve; with `wait`, in seconds up to 30, once it waits for them no more. */
+  async approval(id: string, wait = 0): Promise<Approval> {
+    const seconds = Math.min(Math.max(Math.floor(wait), 0), 30);
+    const query: Record<string, string> = seconds > 0 ? { wait: String(seconds) } : {};
+    const told = await this.#call({ method: "GET", path: ["approvals", id], query, within: CALL + seconds * 1000 });
+    return object(told, "approval") as unknown as Approval;
+  }
+
+  /**
+   * Waits until people decided on a request of ours, or its time is over, for as long as `within` milliseconds: then it is as
+   * it was last. A host that is not reached for a while is asked again.
+   */
+  async decided(approval: Approval, within: number): Promise<Approval> {
+    const end = Date.now() + within;
+    let told = approval;
+    for (let failures = 0; told.state === "waiting" && Date.now() < end; ) {
+      try {
+        told = await this.approval(told.id, Math.max(1, (end - Date.now()) / 1000));
+        failures = 0;
+      } catch (thrown) {
+        const error = asTicketError(thrown);
+        if (!error.transient && error.code !== "too-often") throw error;
+        failures += 1;
+        await sleep(Math.min(backoff(1_000, 30_000, failures, Math.random()), Math.max(end - Date.now(), 0)));
+      }
+    }
+    return told;
   }
 
   /** The tickets that we can redeem; with `wait`, in seconds up to 30, answered once there is one. */
@@ -239,8 +279,11 @@ export class Client {
     if (status >= 200 && status < 300) return answer;
     const seconds = Number(answer.headers["retry-after"]);
     const retryAfter = Number.isFinite(seconds) && seconds > 0 ? { retryAfter: seconds * 1000 } : {};
-    const message = refusal(await whole(answer).catch(() => "")) || answer.statusMessage || "";
-    throw new TicketError(codeOf(status), `the host refused: ${status} ${message}`, { status, ...retryAfter });
+    const said = await whole(answer).catch(() => "");
+    const { code, reason } = codeOfRefusal(status, said);
+    const message = refusal(said) || answer.statusMessage || "";
+    const sentence = reason === undefined ? `the host refused: ${status} ${message}` : `it was not approved: ${reason}`;
+    throw new TicketError(code, sentence, { status, ...retryAfter });
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Approval } from "./model.js";
+
 /** Why something did not work: a stable word for programs. */
 export type ErrorCode =
   | "config"
@@ -11,6 +13,9 @@ export type ErrorCode =
   | "too-often"
   | "unavailable"
   | "unexpected-answer"
+  | "approval-waiting"
+  | "approval-rejected"
+  | "approval-expired"
   | "cooling-down"
   | "not-ready"
   | "direct-syntax"
@@ -24,6 +29,8 @@ export interface ErrorDetails {
   status?: number;
   /** When to ask again, in milliseconds, where somebody said so. */
   retryAfter?: number;
+  /** The request that people have to approve, where it waits for them. */
+  approval?: Approval;
   /** What it came from. */
   cause?: unknown;
 }
@@ -33,6 +40,7 @@ export class TicketError extends Error {
   readonly code: ErrorCode;
   readonly status: number | undefined;
   readonly retryAfter: number | undefined;
+  readonly approval: Approval | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -40,6 +48,7 @@ export class TicketError extends Error {
     this.code = code;
     this.status = details.status;
     this.retryAfter = details.retryAfter;
+    this.approval = details.approval;
   }
 
   /** Whether the same may work a moment later. */
@@ -73,6 +82,19 @@ export function codeOf(status: number): ErrorCode {
     default:
       return "unavailable";
   }
+}
+
+/** The word for a refusal, where its body says more than its status. */
+export function codeOfRefusal(status: number, body: string): { code: ErrorCode; reason?: string } {
+  if (status === 403) {
+    try {
+      const { code, reason } = JSON.parse(body).details ?? {};
+      if (code === "approval-rejected" || code === "approval-expired") return { code, reason: String(reason) };
+    } catch {
+      // It says no more.
+    }
+  }
+  return { code: codeOf(status) };
 }
 
 /** Anything that was thrown, as one of ours. */

@@ -13,6 +13,8 @@ export { Follower, type Update } from "./follower.js";
 export type { InstanceState } from "./instance-machine.js";
 export { InstanceManager, type InstanceOptions } from "./instance-manager.js";
 export type {
+  Approval,
+  Asked,
   Beat,
   DirectHost,
   InboxTicket,

@@ -86,6 +86,8 @@ export class Cooling {
 
   asked(target: string, error: TicketError | undefined, now: number): void {
     if (!error) this.#targets.set(target, now + this.#each);
+    // People are not asked again before their time.
+    else if (error.code.startsWith("approval-") && error.retryAfter) this.#targets.set(target, now + error.retryAfter);
     else if (error.status === 429) this.#all = now + (error.retryAfter ?? 6_000);
   }
 }

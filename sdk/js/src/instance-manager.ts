@@ -77,6 +77,25 @@ export class InstanceManager extends EventEmitter {
   }
 
   /**
+   * The same, and where people have to approve it, waits for them, at most for `within` milliseconds, and asks again then.
+   * Throws `approval-waiting` where they did not decide until then, `approval-rejected` or `approval-expired` where they said
+   * no, or nothing in their time.
+   */
+  async requestTicketWhenApproved(target: string, within: number): Promise<IssuedTicket> {
+    const end = Date.now() + within;
+    for (;;) {
+      try {
+        return await this.requestTicket(target);
+      } catch (thrown) {
+        const error = asTicketError(thrown);
+        if (error.code !== "approval-waiting" || !error.approval) throw error;
+        const told = await this.#client.decided(error.approval, end - Date.now());
+        if (told.state === "waiting") throw error;
+      }
+    }
+  }
+
+  /**
    * Stops keeping it. The host keeps the instance, its assignments and the sessions of others for a while (an hour, unless
    * configured otherwise): the next start goes on with it.
    */

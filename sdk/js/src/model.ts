@@ -34,6 +34,36 @@ export interface IssuedTicket {
   expiresAt: string;
 }
 
+/** A request for a ticket that people approve. */
+export interface Approval {
+  /** What it is called. It is no secret. */
+  id: string;
+  /**
+   * `waiting` for people; `approved`: ask again, and there is a ticket; `used`; `rejected`: a person said no; `expired`: not
+   * enough people said yes in time; `lapsed`: nobody asked again in time; `ended`: what it stood on is no more.
+   */
+  state: "waiting" | "approved" | "used" | "rejected" | "expired" | "lapsed" | "ended";
+  scope: string;
+  instanceId: string;
+  target: string;
+  /** How many people have to say yes. */
+  people: number;
+  /** How many did. */
+  approved: number;
+  createdAt: string;
+  /** Until when it waits for people; once approved, for whoever asked. */
+  expiresAt: string;
+  /** Why a person said no, or what it stood on that is no more. */
+  reason: string | null;
+}
+
+/** What asking for a ticket comes to. */
+export type Asked =
+  /** There is one; its target has it. */
+  | { ticket: IssuedTicket; waiting?: undefined }
+  /** People have to approve it first. Asking again is the same request. */
+  | { ticket?: undefined; waiting: Approval };
+
 /** What a redeemed ticket admits to. */
 export interface Redeemed {
   scope: string;

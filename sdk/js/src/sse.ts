@@ -1,5 +1,5 @@
 import { TicketError } from "./errors.js";
-import type { InboxTicket, Session } from "./model.js";
+import type { Approval, InboxTicket, Session } from "./model.js";
 
 /** One thing that the host tells by itself. */
 export type HostEvent =
@@ -7,6 +7,8 @@ export type HostEvent =
   | { type: "inbox"; tickets: InboxTicket[] }
   /** One session, as it is now. */
   | { type: "session"; session: Session }
+  /** One request of ours that people approve, as it is now. */
+  | { type: "approval"; approval: Approval }
   /** All that is was told. A session that was not is over. */
   | { type: "ready" }
   /** There is no more, and why: `certificate_revoked`, `agent_revoked`, `host_stopping`, … */
@@ -39,7 +41,7 @@ function parse(text: string): HostEvent | undefined {
       .map((line) => line.slice(name.length + 1).replace(/^ /, ""))
       .join("\n");
   const type = field("event");
-  if (type !== "inbox" && type !== "session" && type !== "ready" && type !== "end") return undefined;
+  if (type !== "inbox" && type !== "session" && type !== "approval" && type !== "ready" && type !== "end") return undefined;
   try {
     const data = JSON.parse(field("data"));
     switch (type) {
@@ -47,6 +49,8 @@ function parse(text: string): HostEvent | undefined {
         return { type, tickets: data.tickets };
       case "session":
         return { type, session: data };
+      case "approval":
+        return { type, approval: data };
       case "ready":
         return { type };
       case "end":

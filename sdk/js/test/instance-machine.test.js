@@ -48,6 +48,9 @@ test("nobody is asked for too often", () => {
   assert.equal(cooling.left("a", true, 20_000), 0);
   assert.equal(cooling.left("b", false, 20_000), 0);
   assert.equal(cooling.left("a", false, 120_000), 0);
+  // Whoever people said no to is asked for again when they can be asked.
+  cooling.asked("p", new TicketError("approval-rejected", "no", { status: 403, retryAfter: 60_000 }), 0);
+  assert.deepEqual([cooling.left("p", false, 20_000), cooling.left("p", false, 60_000)], [40_000, 0]);
   // A failure cools nothing down, unless the host says so: then it is for all, whoever insists.
   cooling.asked("b", refused(404), 0);
   assert.equal(cooling.left("b", false, 0), 0);

@@ -1,4 +1,4 @@
-//! Arguments of `waystation scope`, `instance`, `assign`, `ticket` and `session`.
+//! Arguments of `waystation scope`, `instance`, `assign`, `ticket`, `approval` and `session`.
 
 use std::path::PathBuf;
 
@@ -97,6 +97,49 @@ pub(crate) enum Ticket {
     Revoke {
         /// What `ticket list` calls it
         id: String,
+    },
+}
+
+/// `waystation approval`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Approval {
+    /// List requests that wait for people
+    List {
+        /// Those in another state: approved, used, rejected, expired, lapsed, ended
+        #[arg(long, default_value = "waiting", conflicts_with = "all")]
+        state: String,
+        /// In whatever state
+        #[arg(long)]
+        all: bool,
+        /// Of this scope
+        #[arg(long)]
+        scope: Option<String>,
+        /// Asked for by this agent
+        #[arg(long, value_name = "LABEL")]
+        source: Option<String>,
+        /// For this agent
+        #[arg(long, value_name = "LABEL")]
+        target: Option<String>,
+        #[command(flatten)]
+        most: Most,
+    },
+    /// Show a request: who asks for whom, who said yes, and who cannot
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Say yes to a request: as a person who is logged in, not with an API token
+    Approve {
+        /// Its id
+        id: String,
+    },
+    /// Say no to a request, which ends it
+    Reject {
+        /// Its id
+        id: String,
+        /// Why; the agent that asked is told
+        #[arg(long)]
+        reason: String,
     },
 }
 

@@ -19,9 +19,10 @@ pub(crate) async fn scope(global: &Global, command: &Scope) -> Outcome {
             let rows = all(&client, "scopes", &[], most, |_| true).await?;
             let row = |scope: &Value| {
                 let subs = scope["scopes"].as_array().into_iter().flatten().map(|sub| text(&sub["name"]));
-                [text(&scope["name"]), text(&scope["version"]), subs.collect::<Vec<_>>().join(" ")]
+                let people = scope["approval"]["people"].as_u64().map_or_else(String::new, |n| n.to_string());
+                [text(&scope["name"]), text(&scope["version"]), people, subs.collect::<Vec<_>>().join(" ")]
             };
-            show(global, "scopes", ["SCOPE", "VERSION", "SUB-SCOPES"], &rows, row)
+            show(global, "scopes", ["SCOPE", "VERSION", "APPROVED BY", "SUB-SCOPES"], &rows, row)
         }
         Scope::Register { file } => {
             let spec = spec(file)?;

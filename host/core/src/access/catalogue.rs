@@ -46,7 +46,7 @@ const NOTHING: &[Attribute] = &[];
 const MACHINE: &[Attribute] = &[Attribute::Machine, Attribute::Tag];
 const ITEM: &[Attribute] = &[Attribute::Item];
 const SCOPE: &[Attribute] = &[Attribute::Scope];
-const MACHINE_AND_ITEM: &[Attribute] = &[Attribute::Machine, Attribute::Tag, Attribute::Item];
+const EVENT: &[Attribute] = &[Attribute::Machine, Attribute::Tag, Attribute::Item, Attribute::Scope];
 const MACHINE_AND_SCOPE: &[Attribute] = &[Attribute::Machine, Attribute::Tag, Attribute::Scope];
 
 /// The host's own actions. What agents do with their keys and certificates (enrol, ask for tickets, redeem them) is not
@@ -106,7 +106,7 @@ pub const BUILT_IN: &[Resource] = &[
         NOTHING,
         &[can("read", "See deliveries and those that failed."), can("replay", "Deliver again.")],
     ),
-    resource("event", MACHINE_AND_ITEM, &[can("read", "Read events, as they come too.")]),
+    resource("event", EVENT, &[can("read", "Read events, as they come too.")]),
     resource(
         "agent",
         MACHINE,
@@ -152,10 +152,14 @@ pub const BUILT_IN: &[Resource] = &[
     resource(
         "ticket",
         MACHINE_AND_SCOPE,
+        &[can("read", "See tickets, not their ids."), can("revoke", "Take tickets back.")],
+    ),
+    resource(
+        "approval",
+        SCOPE,
         &[
-            can("read", "See tickets, not their ids."),
-            can("approve", "Decide on tickets that wait for a second person."),
-            can("revoke", "Take tickets back."),
+            can("read", "See requests for tickets that wait for people, and what became of them."),
+            can("decide", "Say yes or no to them, as a person who is logged in."),
         ],
     ),
     resource(

@@ -29,6 +29,16 @@ pub struct TicketLimits {
     pub tickets: u64,
     /// Sessions that did not end, at most.
     pub sessions: u64,
+    /// Requests that wait for people, or were approved and wait for the agent that asked, at most.
+    pub approvals: u64,
+    /// The same of one agent.
+    pub approvals_each: u64,
+    /// How long an approved request can be picked up.
+    pub approval_pickup: Duration,
+    /// For how long nobody is asked again after a no, or after nobody said yes.
+    pub approval_quiet: Duration,
+    /// How long a request's row is kept after its end.
+    pub approvals_kept: Duration,
 }
 
 impl TicketLimits {
@@ -46,6 +56,11 @@ impl TicketLimits {
         instances: 100_000,
         tickets: 1_000_000,
         sessions: 100_000,
+        approvals: 1_000,
+        approvals_each: 20,
+        approval_pickup: Duration::from_secs(15 * 60),
+        approval_quiet: Duration::from_secs(5 * 60),
+        approvals_kept: Duration::from_secs(7 * 24 * 3_600),
     };
 }
 

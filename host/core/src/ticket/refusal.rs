@@ -1,5 +1,7 @@
 //! Why an operation on tickets is refused.
 
+use crate::id::ApprovalId;
+
 /// A refusal, as the host knows it. What a client is told is less: on agents' paths, what is missing and what is not
 /// theirs look alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -67,6 +69,15 @@ pub enum Refusal {
     /// A hook that had to be asked failed.
     #[error("a hook that had to be asked failed")]
     HookFailed,
+    /// It waits for people to approve it.
+    #[error("it waits for approval")]
+    Waiting(ApprovalId),
+    /// A person said no to it, or nobody said yes in time.
+    #[error("it was not approved")]
+    NotApproved(ApprovalId),
+    /// As many requests wait for people as may.
+    #[error("as many requests wait for approval as may")]
+    ApprovalLimit,
     /// Asked too often.
     #[error("asked too often")]
     TooOften {
@@ -101,6 +112,9 @@ impl Refusal {
             Self::StreamLimit => "ticket-stream-limit",
             Self::Denied => "ticket-policy-denied",
             Self::HookFailed => "hook-failed",
+            Self::Waiting(_) => "ticket-waiting",
+            Self::NotApproved(_) => "ticket-not-approved",
+            Self::ApprovalLimit => "ticket-approval-limit",
             Self::TooOften { .. } => "ticket-too-often",
         }
     }

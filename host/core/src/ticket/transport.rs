@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::names::{Capability, InvalidScope, ScopeName};
+use crate::approval::Terms;
 
 /// A way from one agent to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -87,18 +88,29 @@ pub struct ScopeSpec {
     pub scopes: Vec<SubScope>,
     /// How its instances are reached.
     pub transport: ScopeTransport,
+    /// Whether tickets of it wait for people.
+    pub approval: Option<Terms>,
 }
 
 impl ScopeSpec {
     /// The rules that no single field shows.
     ///
     /// # Errors
-    /// When a sub-scope is there twice or belongs to another scope, or the preferred strategy is none of those listed.
+    /// When a sub-scope is there twice, approval is asked for one that is not there, or the preferred strategy is none of
+    /// those listed.
     pub fn check(&self) -> Result<(), InvalidScope> {
         let mut seen = BTreeSet::new();
         for sub in &self.scopes {
             if !seen.insert(&sub.name) {
                 return Err(InvalidScope::new(format!("the sub-scope `{}` is there twice", sub.name)));
+            }
+        }
+        let only = self.approval.iter().flat_map(Terms::only);
+        for name in only {
+            if !seen.contains(name) {
+                return Err(InvalidScope::new(format!(
+                    "approval is asked for `{name}`, which is no sub-scope"
+                )));
             }
         }
         match self.transport.strategies.contains(&self.transport.preferred) {
@@ -140,11 +152,21 @@ mod tests {
                 port: 0,
                 protocol: Protocol::Wss,
             },
+            approval: None,
         };
         assert_eq!(spec.check(), Ok(()));
         spec.transport.preferred = Strategy::Direct;
         assert!(spec.check().is_err());
         spec.transport.preferred = Strategy::Relay;
+        let terms = |name: &str| {
+            let only = BTreeSet::from([name.parse().unwrap()]);
+            Terms::new(1, std::time::Duration::from_secs(60), only).ok()
+        };
+        spec.approval = terms("shell:view");
+        assert_eq!(spec.check(), Ok(()));
+        spec.approval = terms("shell:other");
+        assert!(spec.check().is_err());
+        spec.approval = None;
         spec.scopes.push(sub("shell:view"));
         assert_eq!(spec.check().unwrap_err().what, "the sub-scope `shell:view` is there twice");
     }

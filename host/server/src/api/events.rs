@@ -42,11 +42,23 @@ pub(crate) struct EventPage {
 /// How the types of events begin that are about an item.
 const ITEM_EVENTS: [&str; 3] = ["release.", "item.", "check."];
 
-/// What selectors tell an event by: the item that it is about, where it is about one.
+/// How those begin that are about a scope, and belong to a tenant.
+const SCOPE_EVENTS: &str = "approval.";
+
+/// What selectors tell an event by: the item or the scope that it is about, where it is about one.
 fn target(event: &waystation_core::event::Event) -> Target {
     let of_item = ITEM_EVENTS.iter().any(|start| event.kind.as_str().starts_with(start));
+    let of_scope = event.kind.as_str().starts_with(SCOPE_EVENTS);
     let item = if of_item { event.subject.parse().ok() } else { None };
-    Target { item, ..Target::default() }
+    let scope = if of_scope { event.subject.parse().ok() } else { None };
+    Target { item, scope, ..Target::default() }
+}
+
+/// Whether somebody may read it. What is of a tenant, nobody of another may.
+fn sees(who: &Who, event: &waystation_core::event::Event) -> bool {
+    let theirs = event.data.get("tenant").and_then(|tenant| tenant.as_str());
+    let theirs = theirs.filter(|_| event.kind.as_str().starts_with(SCOPE_EVENTS));
+    theirs.is_none_or(|tenant| tenant == who.tenant().as_str()) && who.sees("event:read", &target(event))
 }
 
 /// Lists events.
@@ -64,7 +76,7 @@ pub(crate) async fn list(
         Some(after) => host.store().events_after(EventSeq(after), limit).await?,
         None => host.store().events_before(None, limit).await?,
     };
-    let seen = events.iter().filter(|event| who.sees("event:read", &target(event)));
+    let seen = events.iter().filter(|event| sees(&who, event));
     Ok(Json(EventPage { events: seen.map(EventView::from).collect() }))
 }
 
@@ -113,7 +125,7 @@ async fn feed(host: Host, who: Who, mut after: EventSeq, sender: mpsc::Sender<Re
         let full = events.len() as u64 == u64::from(BATCH);
         for event in events {
             after = event.seq;
-            if !who.sees("event:read", &target(&event)) {
+            if !sees(&who, &event) {
                 continue;
             }
             let sse = Event::default().event(event.kind.as_str()).id(event.seq.to_string());

@@ -3,6 +3,8 @@
 pub mod account;
 pub mod agents;
 #[expect(unused_qualifications, reason = "generated from the paths")]
+pub mod approvals;
+#[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod audit;
 mod auth;
 mod body;
@@ -88,6 +90,10 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/enrolments/pending", get(enrolments::pending))
         .route("/enrolments/pending/{id}/approve", post(enrolments::approve))
         .route("/enrolments/pending/{id}/reject", post(enrolments::reject))
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/{id}", get(approvals::show))
+        .route("/approvals/{id}/approve", post(approvals::approve))
+        .route("/approvals/{id}/reject", post(approvals::reject))
         .route("/audit", get(audit::list))
         .route("/audit/head", get(audit::head))
         .route("/audit/verify", get(audit::verify))

@@ -5,8 +5,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::api::{
-    account, agents, audit, certificate, channels, checks, crl, deliveries, devices, enrolments, events,
-    health, items, login, metrics, plugins, roles, tokens, trust, users,
+    account, agents, approvals, audit, certificate, channels, checks, crl, deliveries, devices, enrolments,
+    events, health, items, login, metrics, plugins, roles, tokens, trust, users,
 };
 
 #[derive(OpenApi)]
@@ -15,7 +15,7 @@ use crate::api::{
     paths(
         agents::list, agents::show, agents::enrol, agents::change, agents::certify, agents::revoke, enrolments::list,
         enrolments::invite, enrolments::uninvite, enrolments::pending, enrolments::approve, enrolments::reject,
-        crl::serve, audit::list, audit::head,
+        approvals::list, approvals::show, approvals::approve, approvals::reject, crl::serve, audit::list, audit::head,
         audit::verify, plugins::host, items::list, items::add, items::show, items::remove, checks::check, plugins::list,
         plugins::show, plugins::enable, plugins::disable, plugins::logs, plugins::follow, trust::show,
         trust::refresh, certificate::show, events::list, events::follow, channels::list, channels::test, deliveries::list, deliveries::dead, deliveries::replay,

@@ -55,6 +55,21 @@ pub struct Tickets {
     /// Open sessions of one tenant.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub max_sessions: u32,
+    /// Requests of one tenant that wait for people to approve them, or were approved and wait for the agent that asked.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_approvals: u32,
+    /// The same of one agent.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_approvals_per_agent: u32,
+    /// How long an approved request waits for the agent that asked.
+    #[schemars(extend("x-min" = "1s", "x-max" = "1d"))]
+    pub approval_pickup: TimeSpan,
+    /// For how long nobody is asked again for the same, after a person said no or nobody said yes in time.
+    #[schemars(extend("x-min" = "0s", "x-max" = "1d"))]
+    pub approval_quiet: TimeSpan,
+    /// How long a request's row is kept after its end.
+    #[schemars(extend("x-min" = "0s", "x-max" = "90d"))]
+    pub approvals_kept: TimeSpan,
     /// How often one agent may wait for its tickets at the same time, on streams and with `?wait=`.
     #[schemars(range(min = 1, max = 1_000))]
     pub max_streams: u32,
@@ -80,6 +95,11 @@ impl Default for Tickets {
             max_instances: most(limits.instances),
             max_tickets: most(limits.tickets),
             max_sessions: most(limits.sessions),
+            max_approvals: most(limits.approvals),
+            max_approvals_per_agent: most(limits.approvals_each),
+            approval_pickup: span(limits.approval_pickup),
+            approval_quiet: span(limits.approval_quiet),
+            approvals_kept: span(limits.approvals_kept),
             max_streams: 8,
         }
     }
@@ -102,6 +122,11 @@ impl Tickets {
             instances: self.max_instances.into(),
             tickets: self.max_tickets.into(),
             sessions: self.max_sessions.into(),
+            approvals: self.max_approvals.into(),
+            approvals_each: self.max_approvals_per_agent.into(),
+            approval_pickup: self.approval_pickup.duration(),
+            approval_quiet: self.approval_quiet.duration(),
+            approvals_kept: self.approvals_kept.duration(),
         }
     }
 

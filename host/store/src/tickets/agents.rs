@@ -12,6 +12,7 @@ use waystation_core::ticket::{Capability, EndReason, Refusal};
 use super::caller::Caller;
 use super::ending::{Ending, Which};
 use super::facts::{enrolled, known, named};
+use super::people;
 use super::{Bell, Outcome};
 use crate::changes::{Change, Work};
 use crate::error::StoreError;
@@ -123,7 +124,7 @@ impl Enrol {
             Some(known) if !known.revoked => return Ok(Err(Refusal::AgentTaken)),
             Some(known) => {
                 sqlx::query(
-                    "UPDATE agents SET revoked_at = NULL, enrolled_at = $2, delegated_by = $3 WHERE id = $1",
+                    "UPDATE agents SET revoked_at = NULL, enrolled_at = $2, delegated_by = $3, people = '' WHERE id = $1",
                 )
                 .bind(known.id.as_str())
                 .bind(micros(caller.now))
@@ -146,6 +147,15 @@ impl Enrol {
                 self.id
             }
         };
+        let mut let_in = people::behind(work, caller.tenant.as_str(), &caller.actor).await?;
+        if let Some(delegator) = &delegator {
+            let theirs: String = sqlx::query_scalar("SELECT people FROM agents WHERE id = $1")
+                .bind(delegator.as_str())
+                .fetch_one(work.db())
+                .await?;
+            let_in.extend(people::read(&theirs));
+        }
+        people::let_in(work, &id.to_string(), let_in).await?;
         replace(work, &id.to_string(), &self.capabilities).await?;
         if let Some(certificate) = &self.certificate {
             certificate.keep(work, &id.to_string(), caller.now).await?;
@@ -227,7 +237,12 @@ impl Change for Certify {
     async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
         let Self { caller, name, certificate } = self;
         let done = match enrolled(work, &caller.tenant, name, None).await? {
-            Some(agent) => Ok(certificate.keep(work, &agent.id, caller.now).await?),
+            Some(agent) => {
+                // Whoever has a certificate of an agent is that agent.
+                let people = people::behind(work, caller.tenant.as_str(), &caller.actor).await?;
+                people::let_in(work, &agent.id, people).await?;
+                Ok(certificate.keep(work, &agent.id, caller.now).await?)
+            }
             None => Err(Refusal::NoAgent),
         };
         caller.record(work, "agent.certificate", format!("{name} {}", certificate.serial), &done);

@@ -11,6 +11,7 @@ use super::Outcome;
 use super::caller::Caller;
 use super::ending::{Ending, Which};
 use super::facts::{enrolled, known, named};
+use super::people;
 use crate::changes::{Change, Work};
 use crate::error::StoreError;
 use crate::row::{clean, micros, parsed, time};
@@ -85,15 +86,17 @@ impl Assign {
         if matches!(heard.map(alive).transpose()?, None | Some(InstanceStatus::Dead)) {
             return Ok(Err(Refusal::NoInstance));
         }
+        let people = people::behind(work, caller.tenant.as_str(), &caller.actor).await?;
         let new = sqlx::query(
-            "INSERT INTO assignments (instance_id, agent_id, tenant, assigned_at, assigned_by)
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (instance_id, agent_id) DO NOTHING",
+            "INSERT INTO assignments (instance_id, agent_id, tenant, assigned_at, assigned_by, people)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (instance_id, agent_id) DO NOTHING",
         )
         .bind(instance.to_string())
         .bind(there.id.as_str())
         .bind(caller.tenant.as_str())
         .bind(micros(caller.now))
         .bind(clean(&caller.actor))
+        .bind(people::column(&people))
         .execute(work.db())
         .await?;
         let (at, by): (i64, String) = sqlx::query_as(

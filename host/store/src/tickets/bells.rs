@@ -30,6 +30,8 @@ const BACK: SignedDuration = SignedDuration::from_secs(10);
 pub struct News {
     /// At the inbox.
     pub inbox: bool,
+    /// At what it asked for and people approve.
+    pub approvals: bool,
     /// At every session.
     pub all: bool,
     /// At these sessions.
@@ -40,18 +42,19 @@ impl News {
     /// Everywhere.
     #[must_use]
     pub const fn everywhere() -> Self {
-        Self { inbox: true, all: true, sessions: BTreeSet::new() }
+        Self { inbox: true, approvals: true, all: true, sessions: BTreeSet::new() }
     }
 
     /// Nowhere.
     #[must_use]
     pub fn is_none(&self) -> bool {
-        !self.inbox && !self.all && self.sessions.is_empty()
+        !self.inbox && !self.approvals && !self.all && self.sessions.is_empty()
     }
 
     /// Takes these in.
     pub fn add(&mut self, other: Self) {
         self.inbox |= other.inbox;
+        self.approvals |= other.approvals;
         self.all |= other.all;
         self.sessions.extend(other.sessions);
         self.all |= self.sessions.len() > NAMED;
@@ -66,6 +69,8 @@ impl News {
 pub(crate) enum Bell {
     /// A ticket came or went.
     Inbox,
+    /// Something that it asked for and people approve changed.
+    Approval,
     /// A session of it changed.
     Session(SessionId),
     /// It was revoked: whoever listens for it hears nothing more.
@@ -91,6 +96,7 @@ impl Ear {
     fn hear(&self, bell: &Bell) {
         match bell {
             Bell::Inbox => self.news.lock().inbox = true,
+            Bell::Approval => self.news.lock().approvals = true,
             Bell::Session(id) => {
                 self.news.lock().add(News { sessions: BTreeSet::from([*id]), ..News::default() });
             }
@@ -190,6 +196,7 @@ pub struct Enrolled {
 pub struct Looked {
     tickets: HashSet<String>,
     sessions: HashMap<String, String>,
+    approvals: HashMap<String, String>,
     resets: HashSet<(String, String)>,
 }
 
@@ -207,6 +214,12 @@ impl Looked {
                         bells.push((agent, Bell::Inbox));
                     }
                     now.tickets.insert(id);
+                }
+                "approval" => {
+                    if self.approvals.get(&id) != Some(&state) {
+                        bells.push((agent, Bell::Approval));
+                    }
+                    now.approvals.insert(id, state);
                 }
                 "session" => {
                     if self.sessions.get(&id) != Some(&state) {
@@ -295,6 +308,9 @@ impl Store {
                WHERE x.state IN ('active', 'grace', 'ended') AND x.at > $2
                AND (x.source IN (SELECT id FROM listening) OR x.target IN (SELECT id FROM listening))
              UNION ALL
+             SELECT 'approval', p.source, '', p.id, p.state FROM approvals p
+               WHERE p.at > $2 AND p.source IN (SELECT id FROM listening)
+             UNION ALL
              SELECT 'reset', n.name, '', '', CAST(n.reset_at AS TEXT) FROM tenants n WHERE n.reset_at > $2
              UNION ALL
              SELECT 'agent', a.id, '', '', '' FROM agents a
@@ -328,7 +344,7 @@ mod tests {
         let ring = |agent: &str, bell| bells.ring(vec![(agent.to_owned(), bell)]);
         bells.ring(vec![("a".into(), Bell::Inbox), ("a".into(), Bell::Session(id(1)))]);
         ring("c", Bell::Revoked);
-        let wanted = News { inbox: true, all: false, sessions: BTreeSet::from([id(1)]) };
+        let wanted = News { inbox: true, approvals: false, all: false, sessions: BTreeSet::from([id(1)]) };
         for ear in [&one, &two] {
             assert_eq!(ear.news().now_or_never(), Some(Some(wanted.clone())));
             assert_eq!(ear.news().now_or_never(), None);

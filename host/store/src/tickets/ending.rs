@@ -5,6 +5,7 @@ use sqlx::AssertSqlSafe;
 use waystation_core::ticket::EndReason;
 
 use super::Bell;
+use super::approval;
 use super::hooks::note;
 use super::tally::Tally;
 use crate::changes::Work;
@@ -75,7 +76,26 @@ impl Ending<'_> {
         let tickets = self.run(work, text, which, (one, two), &[]).await?;
         Tally::Tickets.give(work, self.tenant, tickets.len() as u64).await?;
         tickets.into_iter().for_each(|(target, ..)| work.ring(target, Bell::Inbox));
+        self.approvals(work, which, (one, two)).await?;
         self.sessions(work, which, (one, two)).await
+    }
+
+    /// What waits for people, and what they approved and nobody came for.
+    async fn approvals(
+        &self,
+        work: &mut Work<'_>,
+        which: Which,
+        (one, two): (&str, &str),
+    ) -> Result<(), StoreError> {
+        let condition = which.condition();
+        let reason = if which.two() { "$5" } else { "$4" };
+        let text = format!(
+            "UPDATE approvals SET state = 'ended', at = $2, until = $2, reason = {reason}
+             WHERE tenant = $1 AND state IN ('waiting', 'approved') AND {condition} RETURNING source, target, id"
+        );
+        let ended = self.run(work, text, which, (one, two), &[self.reason.as_str()]).await?;
+        let ids = ended.into_iter().filter_map(|(_, _, id)| id).collect();
+        approval::ended(work, self.tenant, ids, (self.now, self.by)).await
     }
 
     async fn sessions(

@@ -4,6 +4,7 @@
 //! session stands on ends these in the same transaction; heartbeats look again all the same.
 
 mod agents;
+pub mod approval;
 mod assignments;
 mod bells;
 mod caller;
@@ -13,6 +14,7 @@ mod facts;
 mod hooks;
 mod instances;
 mod party;
+mod people;
 mod rate;
 mod redeem;
 mod request;

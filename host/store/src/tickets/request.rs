@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use waystation_core::agent::AgentName;
+use waystation_core::approval::Terms;
+use waystation_core::id::ApprovalId;
 use waystation_core::name::TenantName;
 use waystation_core::ticket::{
     Capability, InstanceId, InstanceStatus, Refusal, SessionId, TicketDigest, TicketId, TicketKey,
@@ -11,6 +13,7 @@ use waystation_core::ticket::{
 };
 use waystation_core::time::later;
 
+use super::approval::Wanted;
 use super::caller::Caller;
 use super::facts::{capable, named};
 use super::rate::Rate;
@@ -18,7 +21,7 @@ use super::tally::Tally;
 use super::{Bell, Outcome};
 use crate::changes::{Change, Work};
 use crate::error::StoreError;
-use crate::row::{from_json, micros, parsed, time};
+use crate::row::{from_json, micros, parsed, random, time};
 use crate::store::Store;
 
 /// A ticket that was just issued.
@@ -114,6 +117,8 @@ struct Request {
     limits: Arc<TicketLimits>,
     nonce: TicketNonce,
     id: TicketId,
+    /// By which it waits, if it has to.
+    approval: ApprovalId,
     /// It was looked at before, and counted as a request.
     looked_at: bool,
 }
@@ -125,7 +130,10 @@ impl Change for Look {
     type Answer = Outcome<()>;
 
     async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
-        let done = self.0.parties(work).await?.map(drop);
+        let done = match self.0.parties(work).await? {
+            Ok(parties) => self.0.approved(work, &parties).await?.map(drop),
+            Err(refusal) => Err(refusal),
+        };
         // What is admitted is on record with what becomes of it.
         if done.is_err() {
             self.0.record(work, &done, None);
@@ -150,8 +158,8 @@ impl Request {
             Some(digest) => format!("{digest} {} {}:{}", self.target, self.scope, self.instance),
             None => format!("{} {}:{}", self.target, self.scope, self.instance),
         };
-        // Who asks too often would fill the record with it.
-        if !matches!(done, Err(Refusal::TooOften { .. })) {
+        // Who asks too often would fill the record with it; that it waits is on record once.
+        if !matches!(done, Err(Refusal::TooOften { .. } | Refusal::Waiting(_))) {
             self.caller.record(work, "ticket.issue", target, done);
         }
     }
@@ -173,10 +181,13 @@ impl Request {
             ", t.id, t.revoked_at, ",
             capable!("t.id", "$3"),
             ", i.last_heartbeat, i.transport,
-               (SELECT COUNT(*) FROM assignments x WHERE x.instance_id = i.id AND x.agent_id = t.id)
+               (SELECT COUNT(*) FROM assignments x WHERE x.instance_id = i.id AND x.agent_id = t.id),
+               c.name, c.approval
              FROM agents s
              LEFT JOIN agents t ON t.tenant = s.tenant AND t.label = $4
              LEFT JOIN instances i ON i.id = $5 AND i.agent_id = s.id AND i.scope = $3
+             LEFT JOIN sub_scopes u ON u.tenant = s.tenant AND u.name = $3
+             LEFT JOIN scopes c ON c.tenant = u.tenant AND c.name = u.scope
              WHERE s.tenant = $1 AND s.label = $2"
         ))
         .bind(tenant)
@@ -187,9 +198,43 @@ impl Request {
         .fetch_optional(work.db())
         .await?;
         match found {
-            Some(found) => admitted(found, now, limits),
+            Some(found) => {
+                let found = admitted(found, now, limits)?;
+                Ok(found.map(|mut found| {
+                    found.terms = found.terms.filter(|(_, terms)| terms.ask_for(scope));
+                    found
+                }))
+            }
             None => Ok(Err(Refusal::CallerRevoked)),
         }
+    }
+
+    /// Whether it has to wait: the request that was approved, where one had to be; refused where people did not approve it
+    /// yet, or did not want to.
+    async fn approved(
+        &self,
+        work: &mut Work<'_>,
+        parties: &Admitted,
+    ) -> Result<Outcome<Option<ApprovalId>>, StoreError> {
+        match self.wanted(parties) {
+            Some(wanted) => wanted.approved(work).await,
+            None => Ok(Ok(None)),
+        }
+    }
+
+    fn wanted<'a>(&'a self, parties: &'a Admitted) -> Option<Wanted<'a>> {
+        let (registered, terms) = parties.terms.as_ref()?;
+        Some(Wanted {
+            caller: &self.caller,
+            limits: &self.limits,
+            terms,
+            registered,
+            scope: &self.scope,
+            instance: self.instance,
+            source: &parties.source,
+            target: &parties.target,
+            id: self.approval,
+        })
     }
 
     async fn request(&self, work: &mut Work<'_>) -> Result<Outcome<IssuedTicket>, StoreError> {
@@ -198,6 +243,11 @@ impl Request {
         let parties = match self.parties(work).await? {
             Ok(parties) => parties,
             Err(refusal) => return Ok(Err(refusal)),
+        };
+        let approved = match (self.approved(work, &parties).await?, self.wanted(&parties)) {
+            (Ok(None), Some(wanted)) => return Ok(Err(wanted.begin(work).await?)),
+            (Ok(approved), _) => approved,
+            (Err(refusal), _) => return Ok(Err(refusal)),
         };
         if !Tally::Tickets.take(work, &caller.tenant, limits.tickets).await? {
             return Ok(Err(Refusal::TicketLimit));
@@ -213,31 +263,60 @@ impl Request {
         .bind(self.nonce.as_slice())
         .bind(scope.as_str())
         .bind(instance.to_string())
-        .bind(parties.source)
+        .bind(parties.source.as_str())
         .bind(parties.target.as_str())
-        .bind(parties.transport)
+        .bind(parties.transport.as_str())
         .bind(micros(now))
         .bind(micros(expires_at))
         .execute(work.db())
         .await?;
+        if let (Some(approved), Some(wanted)) = (approved, self.wanted(&parties)) {
+            wanted.use_up(work, approved, &self.id.digest()).await?;
+        }
         work.ring(parties.target, Bell::Inbox);
         Ok(Ok(IssuedTicket { id: self.id, expires_at }))
     }
 }
 
-/// Source, whether it is revoked and capable; the same of the target; instance; how often assigned.
-type Parties = (String, Option<i64>, i64, Option<String>, Option<i64>, i64, Option<i64>, Option<String>, i64);
+/// Source, whether it is revoked and capable; the same of the target; instance; how often assigned; the registered scope,
+/// and how many people it asks for.
+type Parties = (
+    String,
+    Option<i64>,
+    i64,
+    Option<String>,
+    Option<i64>,
+    i64,
+    Option<i64>,
+    Option<String>,
+    i64,
+    Option<String>,
+    Option<String>,
+);
 
 struct Admitted {
     source: String,
     target: String,
     transport: String,
+    /// The registered scope, where its tickets wait for people.
+    terms: Option<(String, Terms)>,
 }
 
 /// The order is that of the reference API, section 4.4.
 fn admitted(found: Parties, now: Timestamp, limits: &TicketLimits) -> Result<Outcome<Admitted>, StoreError> {
-    let (source, revoked, capable, target, target_revoked, target_capable, heard, transport, assigned) =
-        found;
+    let (
+        source,
+        revoked,
+        capable,
+        target,
+        target_revoked,
+        target_capable,
+        heard,
+        transport,
+        assigned,
+        registered,
+        terms,
+    ) = found;
     if revoked.is_some() {
         return Ok(Err(Refusal::CallerRevoked));
     }
@@ -260,7 +339,9 @@ fn admitted(found: Parties, now: Timestamp, limits: &TicketLimits) -> Result<Out
     if assigned == 0 {
         return Ok(Err(Refusal::NotAssigned));
     }
-    Ok(Ok(Admitted { source, target, transport }))
+    // What cannot be read asks for nothing less: it is an error.
+    let terms = terms.as_deref().map(from_json).transpose()?;
+    Ok(Ok(Admitted { source, target, transport, terms: registered.zip(terms) }))
 }
 
 /// A request for a ticket.
@@ -283,7 +364,8 @@ impl Ask {
         let Self { caller, source, what: (scope, instance), target, limits } = self;
         let nonce: TicketNonce = rand::random();
         let (id, target) = (key.id(&nonce), crate::row::clean(&target));
-        Request { caller, source, scope, instance, target, limits, nonce, id, looked_at }
+        let approval = ApprovalId::new(caller.now, &random());
+        Request { caller, source, scope, instance, target, limits, nonce, id, approval, looked_at }
     }
 }
 
@@ -292,7 +374,8 @@ impl Store {
     ///
     /// # Errors
     /// Those of the database. Refused with `TooOften`, `CallerRevoked`, `NotCapable`, `NoAgent`, `NoInstance`,
-    /// `InstanceStale`, `OneSelf`, `NotAssigned`, `TicketLimit`.
+    /// `InstanceStale`, `OneSelf`, `NotAssigned`, `TicketLimit`; where people have to approve it, with `Waiting`,
+    /// `NotApproved`, `ApprovalLimit`.
     pub async fn request_ticket(
         &self,
         caller: Caller,

@@ -5,8 +5,10 @@ use waystation_core::name::TenantName;
 use waystation_core::ticket::{EndReason, Refusal, ScopeName, ScopeSpec, SubScope};
 
 use super::Outcome;
+use super::approval;
 use super::caller::Caller;
 use super::ending::{Ending, Which};
+use super::people;
 use super::tally::Tally;
 use crate::changes::{Change, Work};
 use crate::error::StoreError;
@@ -67,11 +69,18 @@ impl Register {
                 return Ok(Err(Refusal::SubScopeTaken));
             }
         }
+        // What people look at, or said yes to, is the scope as it was.
+        if *update {
+            approval::end_of_scope(work, caller, &spec.name).await?;
+        }
+        let people = people::behind(work, caller.tenant.as_str(), &caller.actor).await?;
         sqlx::query(
-            "INSERT INTO scopes (tenant, name, version, description, transport, registered_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (tenant, name) DO UPDATE SET
+            "INSERT INTO scopes (tenant, name, version, description, transport, registered_at, updated_at, approval,
+               people)
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8) ON CONFLICT (tenant, name) DO UPDATE SET
                version = excluded.version, description = excluded.description,
-               transport = excluded.transport, updated_at = excluded.updated_at",
+               transport = excluded.transport, updated_at = excluded.updated_at,
+               approval = excluded.approval, people = excluded.people",
         )
         .bind(caller.tenant.as_str())
         .bind(spec.name.as_str())
@@ -79,6 +88,8 @@ impl Register {
         .bind(clean(&spec.description))
         .bind(to_json(&spec.transport)?)
         .bind(micros(caller.now))
+        .bind(spec.approval.as_ref().map(to_json).transpose()?)
+        .bind(people::column(&people))
         .execute(work.db())
         .await?;
         for name in sub_scopes(work, &caller.tenant, &spec.name).await? {
@@ -198,8 +209,8 @@ impl Store {
         after: Option<&ScopeName>,
         limit: u32,
     ) -> Result<Vec<RegisteredScope>, StoreError> {
-        let found: Vec<(String, String, String, String, i64, i64)> = sqlx::query_as(
-            "SELECT name, version, description, transport, registered_at, updated_at FROM scopes
+        let found: Vec<(String, String, String, String, i64, i64, Option<String>)> = sqlx::query_as(
+            "SELECT name, version, description, transport, registered_at, updated_at, approval FROM scopes
              WHERE tenant = $1 AND name > $2 ORDER BY name LIMIT $3",
         )
         .bind(tenant.as_str())
@@ -208,7 +219,7 @@ impl Store {
         .fetch_all(self.reader())
         .await?;
         let mut scopes = Vec::with_capacity(found.len());
-        for (name, version, description, transport, registered_at, updated_at) in found {
+        for (name, version, description, transport, registered_at, updated_at, terms) in found {
             let subs: Vec<(String, String, i64)> = sqlx::query_as(
                 "SELECT name, description, instance_scoped FROM sub_scopes WHERE tenant = $1 AND scope = $2
                  ORDER BY position",
@@ -230,6 +241,7 @@ impl Store {
                 description,
                 scopes: subs.into_iter().map(sub).collect::<Result<_, _>>()?,
                 transport: from_json(&transport)?,
+                approval: terms.as_deref().map(from_json).transpose()?,
             };
             let (registered_at, updated_at) = (time(registered_at)?, time(updated_at)?);
             scopes.push(RegisteredScope { spec, registered_at, updated_at });

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use waystation_core::approval::ApprovalState;
 use waystation_core::ticket::{EndReason, InstanceId, TicketLimits};
 use waystation_core::time::later;
 
+use super::approval;
 use super::caller::Caller;
 use super::tally::Tally;
 use super::{instances, sessions};
@@ -25,6 +27,8 @@ pub struct Swept {
     pub expired: u64,
     /// Sessions that were not heard of for too long.
     pub idle: u64,
+    /// Requests that were not approved in time, or not picked up.
+    pub approvals: u64,
     /// Rows that were kept long enough.
     pub removed: u64,
     /// There may be more of it.
@@ -44,11 +48,14 @@ impl Change for Sweep {
             instances: self.instances(work).await?,
             expired: self.expired(work).await?,
             idle: self.idle(work).await?,
+            approvals: self.approvals(work).await?,
             ..Swept::default()
         };
         swept.removed = self.removed(work).await?;
         let full = BATCH.unsigned_abs();
-        swept.more = [swept.instances, swept.expired, swept.idle].contains(&full) || swept.removed >= full;
+        swept.more = [swept.instances, swept.expired, swept.idle].contains(&full)
+            || swept.approvals >= full
+            || swept.removed >= full;
         Ok(swept)
     }
 }
@@ -121,6 +128,25 @@ impl Sweep {
         Ok(count)
     }
 
+    async fn approvals(&self, work: &mut Work<'_>) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for state in [ApprovalState::Waiting, ApprovalState::Approved] {
+            let due: Vec<String> = sqlx::query_scalar(
+                "SELECT id FROM approvals WHERE state = $1 AND until <= $2 ORDER BY until LIMIT $3",
+            )
+            .bind(state.as_str())
+            .bind(micros(self.caller.now))
+            .bind(BATCH)
+            .fetch_all(work.db())
+            .await?;
+            for id in &due {
+                approval::run_out(work, id, self.caller.now).await?;
+            }
+            count += due.len() as u64;
+        }
+        Ok(count)
+    }
+
     async fn removed(&self, work: &mut Work<'_>) -> Result<u64, StoreError> {
         let mut count = 0;
         for state in ["redeemed", "revoked", "expired"] {
@@ -130,6 +156,20 @@ impl Sweep {
             )
             .bind(state)
             .bind(self.before(self.limits.tickets_kept))
+            .bind(BATCH)
+            .execute(work.db())
+            .await?
+            .rows_affected();
+        }
+        // Whoever asks again within the quiet time is told what became of it.
+        let kept = self.limits.approvals_kept.max(self.limits.approval_quiet);
+        for state in ApprovalState::ALL.into_iter().filter(|state| !state.is_open()) {
+            count += sqlx::query(
+                "DELETE FROM approvals WHERE id IN
+                   (SELECT id FROM approvals WHERE state = $1 AND until < $2 ORDER BY until LIMIT $3)",
+            )
+            .bind(state.as_str())
+            .bind(self.before(kept))
             .bind(BATCH)
             .execute(work.db())
             .await?

@@ -14,6 +14,8 @@ pub(super) enum Tally {
     Tickets,
     /// That did not end.
     Sessions,
+    /// That wait for people, or for who asked.
+    Approvals,
 }
 
 impl Tally {
@@ -22,6 +24,7 @@ impl Tally {
             Self::Instances => "instances",
             Self::Tickets => "tickets",
             Self::Sessions => "sessions",
+            Self::Approvals => "approvals",
         }
     }
 

@@ -21,6 +21,7 @@ pub use links::Welcome;
 pub use login::{Admitted, Begun, Fresh, Lives, Rotated};
 pub use people::NewUser;
 pub use standing::Standing;
+pub(crate) use standing::roles_of;
 pub use tokens::NewToken;
 
 use waystation_core::user::UserRefusal;

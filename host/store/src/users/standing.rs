@@ -37,7 +37,7 @@ pub struct Standing {
 }
 
 /// The roles of a user, as they are now. One that there is not any more allows nothing.
-pub(super) async fn roles_of(
+pub(crate) async fn roles_of(
     db: &mut AnyConnection,
     tenant: &str,
     user: &str,

@@ -1,5 +1,6 @@
 //! The tests that both databases pass. `tests/sqlite.rs` and `tests/postgres.rs` run them.
 
+pub(crate) mod approvals;
 pub(crate) mod checks;
 pub(crate) mod claims;
 pub(crate) mod enrolment;
@@ -69,6 +70,13 @@ impl Db {
 macro_rules! tests {
     ($run:path) => {
         $crate::suite::tests! { $run,
+            approvals: [
+                a_ticket_waits_until_enough_people_said_yes, who_had_a_hand_in_it_does_not_approve_it,
+                whoever_may_no_more_does_not_count, a_no_ends_it_and_nobody_is_asked_again_at_once,
+                of_many_who_decide_at_once_as_many_count_as_are_needed, what_a_request_stands_on_ends_it,
+                times_and_limits_of_approvals_hold_at_their_edge, approvals_are_of_one_tenant_and_come_in_pages,
+                whoever_listens_hears_what_became_of_it, whoever_lets_machines_in_is_remembered,
+            ],
             checks: [
                 a_check_is_kept_whole, a_repeated_check_tells_its_news_once, a_check_that_is_cut_off_leaves_no_half,
                 a_check_whose_routing_fails_leaves_nothing, a_removed_item_takes_no_check, hosts_that_check_at_once_tell_once, checks_that_end_together_are_kept_as_each_would_be,

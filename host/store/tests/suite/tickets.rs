@@ -65,6 +65,7 @@ pub(crate) fn spec(subs: &[&str]) -> ScopeSpec {
             port: 0,
             protocol: Protocol::Wss,
         },
+        approval: None,
     }
 }
 

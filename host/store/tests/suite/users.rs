@@ -19,14 +19,14 @@ use super::Db;
 use super::at;
 use super::tickets::{by, hex_of, tenant};
 
-const LIFE: Duration = Duration::from_secs(3_600);
+pub(crate) const LIFE: Duration = Duration::from_secs(3_600);
 const LIVES: Lives = Lives { rate: LOGIN_RATE, lockout: Lockout::DEFAULT, refresh: LIFE };
 
-fn user(name: &str) -> UserName {
+pub(crate) fn user(name: &str) -> UserName {
     name.parse().unwrap()
 }
 
-fn roles(names: &[&str]) -> BTreeSet<RoleName> {
+pub(crate) fn roles(names: &[&str]) -> BTreeSet<RoleName> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
@@ -36,7 +36,7 @@ fn from(seconds: i64, n: u32) -> Caller {
 }
 
 /// An owner, by a link.
-async fn owner(store: &Store, name: &str, seconds: i64) -> Fresh {
+pub(crate) async fn owner(store: &Store, name: &str, seconds: i64) -> Fresh {
     let link = LinkToken::generate();
     store.make_owner_link(by("default", "host", seconds), link.clone()).await.unwrap().unwrap();
     let with = (RefreshToken::generate(), None, LIFE);
@@ -45,7 +45,7 @@ async fn owner(store: &Store, name: &str, seconds: i64) -> Fresh {
 }
 
 /// Somebody with a password.
-async fn person(store: &Store, name: &str, given: &[&str]) -> Fresh {
+pub(crate) async fn person(store: &Store, name: &str, given: &[&str]) -> Fresh {
     let new = NewUser { name: user(name), service: false, roles: roles(given) };
     store.add_user(by("default", "user:olga", 0), new).await.unwrap().unwrap();
     let link = LinkToken::generate();

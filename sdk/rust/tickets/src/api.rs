@@ -2,16 +2,23 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::backoff::Backoff;
 use crate::client::{Call, Client, LONG_CALL};
 use crate::error::Error;
 use crate::events::EventStream;
 use crate::model::{
-    Beat, InboxTicket, IssuedTicket, Redeemed, Session, Standing, Status, TicketId, Transport,
+    Approval, ApprovalState, Asked, Beat, InboxTicket, IssuedTicket, Redeemed, Session, Standing, Status,
+    TicketId, Transport,
 };
+
+/// Between two tries to hear what people decided.
+const AGAIN: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
 
 /// Which party of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +35,21 @@ struct Registered {
     instance_id: String,
 }
 
+/// There is a ticket, or why not.
 #[derive(Deserialize)]
 struct Issued {
-    ticket: IssuedTicket,
+    ticket: Option<IssuedTicket>,
+    details: Option<Waits>,
+}
+
+#[derive(Deserialize)]
+struct Waits {
+    approval: Approval,
+}
+
+#[derive(Deserialize)]
+struct Shown {
+    approval: Approval,
 }
 
 #[derive(Deserialize)]
@@ -88,17 +107,81 @@ impl Client {
     /// Asks for a ticket that admits `target` to an instance of ours.
     ///
     /// # Errors
-    /// `too-often`, with the time to wait; `not-found` where this is not for that target; `unavailable`.
+    /// `too-often`, with the time to wait; `not-found` where this is not for that target; `unavailable`; where people have to
+    /// approve it, `approval-waiting` with the request, `approval-rejected`, `approval-expired`.
     pub async fn request_ticket(
         &self,
         scope: &str,
         instance: &str,
         target: &str,
     ) -> Result<IssuedTicket, Error> {
+        match self.ask_for_ticket(scope, instance, target).await? {
+            Asked::Issued(ticket) => Ok(ticket),
+            Asked::Waiting(approval) => Err(Error::Waiting(Box::new(approval))),
+        }
+    }
+
+    /// The same, where that people have to approve it is no error.
+    ///
+    /// # Errors
+    /// As [`Client::request_ticket`], without `approval-waiting`.
+    pub async fn ask_for_ticket(&self, scope: &str, instance: &str, target: &str) -> Result<Asked, Error> {
         let body = json!({ "scope": scope, "instanceId": instance, "target": target });
         let repeat = false;
         let call = Call { body: Some(&body), within: LONG_CALL, repeat, ..Call::new(Method::POST, &[]) };
-        Ok(self.call::<Issued>(call).await?.ticket)
+        match self.call::<Issued>(call).await? {
+            Issued { ticket: Some(ticket), .. } => Ok(Asked::Issued(ticket)),
+            Issued { details: Some(waits), .. } => Ok(Asked::Waiting(waits.approval)),
+            Issued { .. } => Err(Error::Answer("there is no ticket, and nothing waits".into())),
+        }
+    }
+
+    /// How a request of ours stands that people approve.
+    ///
+    /// # Errors
+    /// `not-found` where it is not ours, or is over for long.
+    pub async fn approval(&self, id: &str) -> Result<Approval, Error> {
+        Ok(self.call::<Shown>(Call::new(Method::GET, &["approvals", id])).await?.approval)
+    }
+
+    /// The same, answered once it does not wait for people any more, after at most `wait` (30 s).
+    ///
+    /// # Errors
+    /// As [`Client::approval`]; `too-often` where we wait as often as we may.
+    pub async fn wait_for_approval(&self, id: &str, wait: Duration) -> Result<Approval, Error> {
+        let seconds = wait.as_secs().min(30).to_string();
+        let within = LONG_CALL + wait.min(LONG_CALL);
+        let path = ["approvals", id];
+        let call = Call { query: &[("wait", &seconds)], within, ..Call::new(Method::GET, &path) };
+        Ok(self.call::<Shown>(call).await?.approval)
+    }
+
+    /// Waits until people decided on a request of ours, or its time is over, for as long as `within`: then it is as it was
+    /// last. A host that is not reached for a while is asked again.
+    ///
+    /// # Errors
+    /// As [`Client::approval`].
+    pub async fn decided(&self, approval: Approval, within: Duration) -> Result<Approval, Error> {
+        let end = Instant::now() + within;
+        let (mut approval, mut failures) = (approval, 0);
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if approval.state != ApprovalState::Waiting || left.is_zero() {
+                return Ok(approval);
+            }
+            // The host counts whole seconds.
+            let wait = left.max(Duration::from_secs(1));
+            match tokio::time::timeout(wait, self.wait_for_approval(&approval.id, wait)).await {
+                Err(_) => return Ok(approval),
+                Ok(Ok(told)) => (approval, failures) = (told, 0),
+                Ok(Err(e)) if e.is_transient() || e.code() == "too-often" => {
+                    failures += 1;
+                    let wait = AGAIN.after(failures, rand::random());
+                    tokio::time::sleep(wait.min(end.saturating_duration_since(Instant::now()))).await;
+                }
+                Ok(Err(e)) => return Err(e),
+            }
+        }
     }
 
     /// The tickets that we can redeem.

@@ -191,12 +191,7 @@ impl Client {
         let seconds = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
         let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        let message = message(status, &body);
-        Err(Error::Refused {
-            status: status.as_u16(),
-            message,
-            retry_after: seconds.map(Duration::from_secs),
-        })
+        Err(refused(status, &body, seconds.map(Duration::from_secs)))
     }
 }
 
@@ -204,6 +199,19 @@ impl Client {
 fn whole(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Why the host did not do it.
+fn refused(status: StatusCode, body: &[u8], retry_after: Option<Duration>) -> Error {
+    if let (StatusCode::FORBIDDEN, Ok(refusal)) = (status, serde_json::from_slice::<Refusal>(body)) {
+        let reason = refusal.details["reason"].as_str().unwrap_or_default().to_owned();
+        match refusal.details["code"].as_str() {
+            Some("approval-rejected") => return Error::NotApproved { rejected: true, reason, retry_after },
+            Some("approval-expired") => return Error::NotApproved { rejected: false, reason, retry_after },
+            _ => {}
+        }
+    }
+    Error::Refused { status: status.as_u16(), message: message(status, body), retry_after }
 }
 
 /// What a refusal says, with each field that is wrong.
@@ -229,6 +237,19 @@ mod tests {
         let body = br#"{"error":"Validation failed","details":{"issues":[{"path":["transport","port"],"message":"no"}]}}"#;
         assert_eq!(message(StatusCode::BAD_REQUEST, body), "Validation failed; transport.port: no");
         assert_eq!(message(StatusCode::BAD_REQUEST, b"<html>"), "Bad Request");
+    }
+
+    #[test]
+    fn what_people_did_not_approve_says_so() {
+        let told = |status, code: &str| {
+            let body =
+                format!(r#"{{"error":"Not approved","details":{{"code":"{code}","reason":"not now"}}}}"#);
+            refused(status, body.as_bytes(), None).code()
+        };
+        assert_eq!(told(StatusCode::FORBIDDEN, "approval-rejected"), "approval-rejected");
+        assert_eq!(told(StatusCode::FORBIDDEN, "approval-expired"), "approval-expired");
+        assert_eq!(told(StatusCode::FORBIDDEN, "denied"), "forbidden");
+        assert_eq!(told(StatusCode::NOT_FOUND, "approval-rejected"), "not-found");
     }
 
     #[test]

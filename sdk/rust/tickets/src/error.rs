@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::direct::DirectError;
+use crate::model::Approval;
 
 /// Why something did not work. [`Error::code`] is for programs.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -25,6 +26,19 @@ pub enum Error {
         /// What the host says.
         message: String,
         /// When to ask again, where the host says so.
+        retry_after: Option<Duration>,
+    },
+    /// There is no ticket yet: people have to approve it. Asking again is the same request.
+    #[error("people have to approve it: {} of {} did", .0.approved, .0.people)]
+    Waiting(Box<Approval>),
+    /// There is no ticket: people did not approve it.
+    #[error("it was not approved: {reason}")]
+    NotApproved {
+        /// A person said no; otherwise nobody said yes in time.
+        rejected: bool,
+        /// Why.
+        reason: String,
+        /// When people can be asked again.
         retry_after: Option<Duration>,
     },
     /// The host answered something else than it should.
@@ -61,6 +75,9 @@ impl Error {
                 429 => "too-often",
                 _ => "unavailable",
             },
+            Self::Waiting(_) => "approval-waiting",
+            Self::NotApproved { rejected: true, .. } => "approval-rejected",
+            Self::NotApproved { rejected: false, .. } => "approval-expired",
             Self::Answer(_) => "unexpected-answer",
             Self::CoolingDown { .. } => "cooling-down",
             Self::NotReady => "not-ready",
@@ -73,6 +90,7 @@ impl Error {
     pub const fn status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
+            Self::NotApproved { .. } => Some(403),
             _ => None,
         }
     }
@@ -100,6 +118,8 @@ mod tests {
     #[test]
     fn each_has_a_word_and_says_whether_to_try_again() {
         let refused = |status| Error::Refused { status, message: String::new(), retry_after: None };
+        let not_approved =
+            |rejected| Error::NotApproved { rejected, reason: String::new(), retry_after: None };
         for (error, code, transient) in [
             (Error::Network(String::new()), "network", true),
             (Error::Timeout, "timeout", true),
@@ -108,6 +128,8 @@ mod tests {
             (refused(429), "too-often", false),
             (refused(503), "unavailable", true),
             (Error::NotReady, "not-ready", false),
+            (not_approved(true), "approval-rejected", false),
+            (not_approved(false), "approval-expired", false),
         ] {
             assert_eq!((error.code(), error.is_transient()), (code, transient), "{error}");
         }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::Inbox;
 use crate::error::Error;
-use crate::model::{InboxTicket, Session};
+use crate::model::{Approval, InboxTicket, Session};
 
 /// The host says something at least every 15 s.
 const SILENCE: Duration = Duration::from_secs(45);
@@ -25,6 +25,8 @@ pub enum Event {
     Inbox(Vec<InboxTicket>),
     /// One session, as it is now.
     Session(Session),
+    /// One request of ours that people approve, as it is now.
+    Approval(Approval),
     /// All that is was told. A session that was not is over.
     Ready,
     /// There is no more, and why: `certificate_revoked`, `agent_revoked`, `host_stopping`, …
@@ -71,6 +73,7 @@ fn parse(text: &str) -> Result<Option<Event>, Error> {
     Ok(match field("event").as_str() {
         "inbox" => Some(Event::Inbox(data::<Inbox>(&body)?.tickets)),
         "session" => Some(Event::Session(data(&body)?)),
+        "approval" => Some(Event::Approval(data(&body)?)),
         "ready" => Some(Event::Ready),
         "end" => Some(Event::End(data::<End>(&body)?.reason)),
         _ => None,

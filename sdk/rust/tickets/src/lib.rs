@@ -58,8 +58,8 @@ pub use events::{Event, EventStream};
 pub use follow::{Follower, Update};
 pub use instance::{InstanceManager, InstanceOptions, InstanceState};
 pub use model::{
-    Beat, DirectHost, InboxTicket, IssuedTicket, Redeemed, Session, Standing, Status, Strategy, TicketId,
-    Transport,
+    Approval, ApprovalState, Asked, Beat, DirectHost, InboxTicket, IssuedTicket, Redeemed, Session, Standing,
+    Status, Strategy, TicketId, Transport,
 };
 pub use session::{Changes, SessionManager, SessionOptions, SessionState};
 

@@ -117,6 +117,66 @@ pub struct IssuedTicket {
     pub expires_at: Timestamp,
 }
 
+/// Where a request stands that people approve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ApprovalState {
+    /// Not enough people said yes.
+    Waiting,
+    /// Enough did: ask again, and there is a ticket.
+    Approved,
+    /// It was picked up.
+    Used,
+    /// A person said no.
+    Rejected,
+    /// Not enough people said yes in time.
+    Expired,
+    /// Nobody asked again in time.
+    Lapsed,
+    /// What it stood on is no more, or is not what it was.
+    Ended,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A request for a ticket that people approve.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// What it is called. It is no secret.
+    pub id: String,
+    /// Where it stands.
+    pub state: ApprovalState,
+    /// What the ticket is to admit to.
+    pub scope: String,
+    /// Of which instance.
+    pub instance_id: String,
+    /// Who it is for.
+    pub target: String,
+    /// How many people have to say yes.
+    pub people: u32,
+    /// How many did.
+    pub approved: u32,
+    /// Since when it is there.
+    pub created_at: Timestamp,
+    /// Until when it waits for people; once approved, for whoever asked.
+    pub expires_at: Timestamp,
+    /// Why a person said no, or what it stood on that is no more.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What asking for a ticket comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// There is one; its target has it.
+    Issued(IssuedTicket),
+    /// People have to approve it first. Asking again is the same request.
+    Waiting(Approval),
+}
+
 /// What a redeemed ticket admits to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -148,6 +148,25 @@ impl<'v> Form<'v> {
         }
     }
 
+    /// A whole number within bounds.
+    pub(super) fn whole(
+        &self,
+        key: &str,
+        within: std::ops::RangeInclusive<u64>,
+        issues: &mut Issues,
+    ) -> Option<u64> {
+        let Some(number) = self.fields.get(key).filter(|value| value.is_number()) else {
+            self.expected(key, "number", issues);
+            return None;
+        };
+        let whole = number.as_u64().filter(|number| within.contains(number));
+        if whole.is_none() {
+            let (least, most) = (within.start(), within.end());
+            issues.add(&self.path(key), format_args!("Number must be an integer of {least} to {most}"));
+        }
+        whole
+    }
+
     /// One word of several.
     pub(super) fn word<T: serde::de::DeserializeOwned>(
         &self,

@@ -6,6 +6,7 @@
 //! top is in the book. Errors are `{"error": …, "details": …}` here and nowhere else.
 
 mod answer;
+mod approvals;
 mod assignments;
 mod body;
 mod caller;
@@ -41,6 +42,7 @@ pub(super) fn router(host: Host) -> Router<Host> {
         .route("/", get(requests::list).post(requests::request))
         .route("/inbox", get(requests::inbox))
         .route("/inbox/stream", get(stream::follow))
+        .route("/approvals/{id}", get(approvals::show))
         .route("/validate", post(requests::validate))
         .route("/sessions", get(sessions::list).post(sessions::open))
         .route("/sessions/own", get(own::list))

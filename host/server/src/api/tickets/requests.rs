@@ -12,6 +12,7 @@ use waystation_core::ticket::{Capability, InstanceId, Refusal, TicketDigest, Tic
 use waystation_store::tickets::{Ask, Pending, TicketRow, TicketState};
 
 use super::answer::Answer;
+use super::approvals;
 use super::body::Body;
 use super::caller::{Asker, of_agent};
 use super::form::{Form, Issues};
@@ -64,7 +65,9 @@ pub(super) async fn request(
         let ask =
             Ask { caller: asker.caller(), source: source.clone(), what, target: target.clone(), limits };
         // What the host itself refuses is no question to anybody.
-        host.store().look_at_request(ask.clone(), key).await?.map_err(|refusal| refused(&refusal))?;
+        if let Err(refusal) = host.store().look_at_request(ask.clone(), key).await? {
+            return Err(unissued(&host, &asker, &refusal).await);
+        }
         let between = Between { scope: &scope, instance, source: &source.label(), target: &target };
         let question = Question::Issue(policy::admission(&host, &asker, &between).await?);
         let on_record = ("ticket.issue", format!("{target} {scope}:{instance}"));
@@ -73,7 +76,10 @@ pub(super) async fn request(
     } else {
         host.store().request_ticket(asker.caller(), source.clone(), what, target.clone(), key, limits).await?
     };
-    let issued = done.map_err(|refusal| refused(&refusal))?;
+    let issued = match done {
+        Ok(issued) => issued,
+        Err(refusal) => return Err(unissued(&host, &asker, &refusal).await),
+    };
     let ticket = json!({
         "id": issued.id.reveal(), "scope": scope.as_str(), "instanceId": instance.to_string(),
         "source": source.label(), "target": target, "expiresAt": time(issued.expires_at),
@@ -81,8 +87,18 @@ pub(super) async fn request(
     Ok((StatusCode::CREATED, Json(json!({ "ok": true, "ticket": ticket }))))
 }
 
+/// Why there is no ticket, with what became of it where people approve it.
+async fn unissued(host: &Host, asker: &Asker, refusal: &Refusal) -> Answer {
+    match refusal {
+        Refusal::Waiting(id) => approvals::waiting(host, asker, *id).await,
+        Refusal::NotApproved(id) => approvals::not_approved(host, asker, *id).await,
+        refusal => refused(refusal),
+    }
+}
+
 fn refused(refusal: &Refusal) -> Answer {
     match refusal {
+        Refusal::ApprovalLimit => Answer::new(StatusCode::SERVICE_UNAVAILABLE, "Approval limit reached"),
         Refusal::InstanceStale => Answer::new(StatusCode::SERVICE_UNAVAILABLE, "Instance is stale"),
         Refusal::TicketLimit => Answer::new(StatusCode::SERVICE_UNAVAILABLE, "Ticket limit reached"),
         // Who may not is told no more than who asks for what is not there.

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use waystation_core::access::Target;
+use waystation_core::approval::{DEFAULT_WITHIN, MAX_PEOPLE, MAX_WITHIN, Terms};
 use waystation_core::ticket::{Refusal, ScopeName, ScopeSpec, ScopeTransport, SubScope};
 use waystation_store::tickets::{AssignmentFilter, RegisteredScope};
 
@@ -52,13 +53,35 @@ fn read(body: Option<&Value>, issues: &mut Issues) -> Option<ScopeSpec> {
             protocol: protocol?,
         })
     });
+    let approval =
+        form.has("approval").then(|| form.form("approval", issues).and_then(|form| terms(&form, issues)));
     Some(ScopeSpec {
         name: name?,
         version: version?.to_owned(),
         description: description?.to_owned(),
         scopes: subs?.into_iter().collect::<Option<_>>()?,
         transport: transport?,
+        approval: match approval {
+            Some(approval) => Some(approval?),
+            None => None,
+        },
     })
+}
+
+/// How many people approve its tickets. What is left out is as it is by default.
+fn terms(form: &Form<'_>, issues: &mut Issues) -> Option<Terms> {
+    let or = |key: &str, most: u64, default: u64, issues: &mut Issues| match form.has(key) {
+        true => form.whole(key, 1..=most, issues),
+        false => Some(default),
+    };
+    let people = or("people", MAX_PEOPLE, 1, issues);
+    let within = or("within", MAX_WITHIN.as_secs(), DEFAULT_WITHIN.as_secs(), issues);
+    let only = match form.has("for") {
+        true => form.parsed_list("for", 50, issues),
+        false => Some(Vec::new()),
+    };
+    let terms = Terms::new(people?, std::time::Duration::from_secs(within?), only?.into_iter().collect());
+    terms.map_err(|e| issues.add(&form.path("people"), e)).ok()
 }
 
 /// Registers a scope.
@@ -176,8 +199,13 @@ fn view(scope: &RegisteredScope) -> Value {
             })
         })
         .collect();
-    json!({
+    let mut view = json!({
         "name": spec.name.as_str(), "version": spec.version, "description": spec.description, "scopes": subs,
         "transport": spec.transport, "hooks": {}, "installedAt": time(*registered_at), "updatedAt": time(*updated_at),
-    })
+    });
+    // Where it asks for nothing, it is as clients of the reference API know it.
+    if let (Some(terms), Some(view)) = (&spec.approval, view.as_object_mut()) {
+        view.insert("approval".to_owned(), json!(terms));
+    }
+    view
 }

@@ -1,7 +1,7 @@
 //! `/api/tickets/inbox/stream`: what concerns an agent, at once.
 //!
 //! Server-sent events. First all that is: `inbox`, a `session` for each that is open, and `ready`. Then what changes:
-//! `inbox` is the whole inbox each time, `session` one session as it is now. Whoever connects again needs no state: a
+//! `inbox` is the whole inbox each time, `session` one session as it is now, `approval` one request that people approve. Whoever connects again needs no state: a
 //! session that is not there before `ready` is over, and why is at its own path. The last event, `end`, says why
 //! there is no more; somebody whose certificate is not good any more hears nothing after it.
 //!
@@ -23,6 +23,8 @@ use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use waystation_core::agent::AgentName;
+use waystation_core::approval::ApprovalState;
+use waystation_core::id::ApprovalId;
 use waystation_core::name::TenantName;
 use waystation_core::ticket::{Refusal, Session, SessionId, SessionStatus, TicketDigest};
 use waystation_pki::{ClientIdentity, PkiError};
@@ -30,6 +32,7 @@ use waystation_store::StoreError;
 use waystation_store::tickets::{Enrolled, Listener, News};
 
 use super::answer::Answer;
+use super::approvals;
 use super::caller::Asker;
 use super::own;
 use super::requests::{self, INBOX};
@@ -162,6 +165,7 @@ pub(super) async fn follow(
         news: News::everywhere(),
         look: next_look(),
         inbox: None,
+        approvals: HashMap::new(),
         enrolled: None,
         known: HashMap::new(),
         ended: VecDeque::new(),
@@ -190,6 +194,8 @@ struct Feed {
     news: News,
     look: Instant,
     inbox: Option<Vec<TicketDigest>>,
+    /// The requests that were told of, and how.
+    approvals: HashMap<ApprovalId, ApprovalState>,
     /// What its agent was when this began.
     enrolled: Option<Enrolled>,
     /// The open sessions that were told of, and how.
@@ -261,6 +267,9 @@ impl Feed {
         if std::mem::take(&mut self.news.inbox) {
             self.read_inbox().await?;
         }
+        if std::mem::take(&mut self.news.approvals) {
+            self.read_approvals().await?;
+        }
         if std::mem::take(&mut self.news.all) {
             self.scan = Some(Scan::default());
         }
@@ -280,6 +289,19 @@ impl Feed {
         if self.inbox.as_ref() != Some(&digests) {
             self.inbox = Some(digests);
             self.queue.push_back(event("inbox", &requests::inbox_view(&found)));
+        }
+        Ok(())
+    }
+
+    async fn read_approvals(&mut self) -> Result<(), StoreError> {
+        let found = self.ear.host.store().heard_approvals(&self.ear.listener, Timestamp::now()).await?;
+        let known = std::mem::take(&mut self.approvals);
+        for one in found {
+            // That it was picked up, whoever listens did.
+            if known.get(&one.id) != Some(&one.state) && one.state != ApprovalState::Used {
+                self.queue.push_back(event("approval", &approvals::view(&one)));
+            }
+            self.approvals.insert(one.id, one.state);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use waystation_core::time::later;
 
 use super::super::caller::Caller;
 use super::super::facts::named;
+use super::super::people;
 use super::{Outcome, record_outcome};
 use crate::changes::{Change, Work};
 use crate::error::StoreError;
@@ -55,8 +56,9 @@ impl Change for Settle {
             Some(_) => ("approved", "enrolment.approve"),
             None => ("rejected", "enrolment.reject"),
         };
+        let people = people::behind(work, caller.tenant.as_str(), &caller.actor).await?;
         let settled: Option<String> = sqlx::query_scalar(
-            "UPDATE enrolments SET state = $4, decided_by = $5, until = $6
+            "UPDATE enrolments SET state = $4, decided_by = $5, until = $6, people = $7
              WHERE tenant = $1 AND id = $2 AND state = 'waiting' AND until > $3 RETURNING label",
         )
         .bind(caller.tenant.as_str())
@@ -65,6 +67,7 @@ impl Change for Settle {
         .bind(state)
         .bind(caller.actor.as_str())
         .bind(micros(until.unwrap_or(caller.now)))
+        .bind(people::column(&people))
         .fetch_optional(work.db())
         .await?;
         let done = match settled {

@@ -13,6 +13,7 @@ use waystation_identity::{Agent, CredentialDigest, Enrolment};
 use super::super::agents::{Enrol, IssuedCertificate};
 use super::super::caller::Caller;
 use super::super::facts::enrolled;
+use super::super::people;
 use super::super::rate::Rate;
 use super::knock::refused;
 use super::{Outcome, capabilities, record};
@@ -311,6 +312,7 @@ impl Redeem {
         // Looked at before, in this transaction.
         let Ok(id) = enrol.enrol(work).await? else { return Ok(Err(EnrolRefusal::Taken)) };
         let agent = id.to_string();
+        self.let_in(work, token, &agent).await?;
         sqlx::query("UPDATE agents SET machine_uid = $2 WHERE id = $1")
             .bind(agent.as_str())
             .bind(self.machine().map(MachineUid::as_str))
@@ -327,6 +329,19 @@ impl Redeem {
         let until = token.facts.expires_at;
         self.note(work, caller, token, (&self.id.to_string(), None), until, Some(&agent)).await?;
         Ok(Ok(Came::Enrolled { id, new }))
+    }
+
+    /// Remembers who made the token, and who said yes to whoever came with it.
+    async fn let_in(&self, work: &mut Work<'_>, token: &Found, agent: &str) -> Result<(), StoreError> {
+        let found: Vec<String> = sqlx::query_scalar(
+            "SELECT people FROM enrolment_tokens WHERE id = $1
+             UNION ALL SELECT people FROM enrolments WHERE token_id = $1 AND binding = $2",
+        )
+        .bind(token.id.as_str())
+        .bind(self.attempt.binding.as_slice())
+        .fetch_all(work.db())
+        .await?;
+        people::let_in(work, agent, found.iter().flat_map(|people| people::read(people)).collect()).await
     }
 
     /// Notes a use of the token: that it waits, or the agent that it came to.

@@ -12,6 +12,7 @@ use waystation_identity::{CredentialDigest, Enrolment};
 
 use super::super::caller::Caller;
 use super::super::facts::{enrolled, named};
+use super::super::people;
 use super::{Outcome, record_outcome};
 use crate::changes::{Change, Work};
 use crate::error::StoreError;
@@ -88,10 +89,11 @@ impl Token<'_> {
                     .await?;
             }
         }
+        let people = people::behind(work, tenant, &caller.actor).await?;
         sqlx::query(
             "INSERT INTO enrolment_tokens (id, tenant, digest, label, delegated_by, approve, uses, used, made_by,
-               created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10)",
+               created_at, expires_at, people)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11)",
         )
         .bind(id.to_string())
         .bind(tenant)
@@ -103,6 +105,7 @@ impl Token<'_> {
         .bind(caller.actor.as_str())
         .bind(micros(caller.now))
         .bind(micros(new.expires_at))
+        .bind(people::column(&people))
         .execute(work.db())
         .await?;
         for capability in &new.capabilities {

@@ -136,6 +136,10 @@ impl Cooling {
             Err(e) if e.status() == Some(429) => {
                 self.all = Some(now + asked_to_wait(e).unwrap_or(Duration::from_secs(6)));
             }
+            // People are not asked again before their time.
+            Err(Error::NotApproved { retry_after: Some(wait), .. }) => {
+                self.targets.insert(target.to_owned(), now + *wait);
+            }
             // It gave no ticket: it may be asked again.
             Err(_) => {}
         }
@@ -207,6 +211,13 @@ mod tests {
         assert_eq!(cooling.left("a", false, at(20)), Some(Duration::from_secs(100)));
         assert_eq!((cooling.left("a", true, at(20)), cooling.left("b", false, at(20))), (None, None));
         assert_eq!(cooling.left("a", false, at(120)), None);
+        // Whoever people said no to is asked for again when they can be asked.
+        let no = Error::NotApproved { rejected: true, reason: "no".into(), retry_after: Some(EVERY) };
+        cooling.asked("p", Err(&no), now);
+        assert_eq!(
+            (cooling.left("p", false, at(20)), cooling.left("p", false, at(60))),
+            (Some(Duration::from_secs(40)), None)
+        );
         // A failure cools nothing down, unless the host says so: then it is for all, whoever insists.
         cooling.asked("b", Err(&refused(404, None)), now);
         assert_eq!(cooling.left("b", false, now), None);

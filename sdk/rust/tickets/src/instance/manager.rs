@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::machine::{Cooling, InstanceState, Machine, Step};
 use crate::client::Client;
 use crate::error::Error;
-use crate::model::{IssuedTicket, Transport};
+use crate::model::{ApprovalState, IssuedTicket, Transport};
 
 /// What is offered, and how.
 #[derive(Debug, Clone)]
@@ -88,7 +88,8 @@ impl InstanceManager {
     /// host's own `Retry-After` is over.
     ///
     /// # Errors
-    /// [`Error::CoolingDown`], [`Error::NotReady`], and those of [`Client::request_ticket`].
+    /// [`Error::CoolingDown`], [`Error::NotReady`], and those of [`Client::request_ticket`]: where people have to approve it,
+    /// [`Error::Waiting`].
     pub async fn request_ticket(&self, target: &str, force: bool) -> Result<IssuedTicket, Error> {
         let InstanceState::Ready { instance } = self.state() else { return Err(Error::NotReady) };
         let cooling = || self.cooling.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,6 +99,30 @@ impl InstanceManager {
         let told = self.client.request_ticket(&self.scope, &instance, target).await;
         cooling().asked(target, told.as_ref().map(drop), Instant::now());
         told
+    }
+
+    /// The same, and where people have to approve it, waits for them, at most for `within`, and asks again then.
+    ///
+    /// # Errors
+    /// As [`Self::request_ticket`]; [`Error::Waiting`] where they did not decide until then, [`Error::NotApproved`] where they
+    /// said no, or nothing in their time.
+    pub async fn request_ticket_when_approved(
+        &self,
+        target: &str,
+        within: Duration,
+    ) -> Result<IssuedTicket, Error> {
+        let end = Instant::now() + within;
+        loop {
+            let waiting = match self.request_ticket(target, false).await {
+                Err(Error::Waiting(approval)) => *approval,
+                other => return other,
+            };
+            let left = end.saturating_duration_since(Instant::now());
+            let told = self.client.decided(waiting, left).await?;
+            if told.state == ApprovalState::Waiting {
+                return Err(Error::Waiting(Box::new(told)));
+            }
+        }
     }
 
     /// Stops keeping it. The host keeps the instance, its assignments and the sessions of others for a while (an hour,

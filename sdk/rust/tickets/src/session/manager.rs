@@ -225,6 +225,8 @@ impl Work {
                 self.resume = self.resume.map(|_| now);
             }
             Update::Event(Event::End(reason)) => self.machine.ended(&reason),
+            // The source waits for people; the target waits for tickets.
+            Update::Event(Event::Approval(_)) => {}
         }
     }
 
