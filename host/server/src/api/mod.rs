@@ -32,6 +32,7 @@ mod plugins;
 pub(crate) mod problem;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod roles;
+mod routed;
 pub(crate) mod tickets;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod tokens;
@@ -57,6 +58,7 @@ use crate::host::Host;
 use crate::pki;
 use crate::traceparent;
 use problem::Problem;
+use routed::{Routed, routed};
 
 pub use openapi::document as openapi_document;
 
@@ -70,9 +72,9 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSub
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// All routes.
-pub(crate) fn router(host: Host) -> Router {
-    let v1 = Router::new()
+/// What users ask, below `/api/v1`.
+fn v1() -> Routed {
+    routed! {
         .route("/host", get(plugins::host))
         .route("/items", get(items::list).post(items::add))
         .route("/items/{name}", get(items::show).delete(items::remove))
@@ -126,30 +128,53 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/access/explain", get(roles::why))
         .route("/tokens", get(tokens::list).post(tokens::add))
         .route("/tokens/{id}", delete(tokens::remove))
-        .route("/openapi.json", get(openapi::serve));
-    // Of those who are nobody yet.
-    let open = Router::new()
+        .route("/openapi.json", get(openapi::serve))
+    }
+}
+
+/// What users ask beside that.
+fn beside() -> Routed {
+    routed! {
+        .route("/metrics", get(metrics::metrics))
+    }
+}
+
+/// What those ask who are nobody yet.
+fn open() -> Routed {
+    routed! {
         .route("/api/v1/auth/login", post(login::login))
         .route("/api/v1/auth/refresh", post(login::refresh))
         .route("/api/v1/auth/link", post(login::link))
         .route("/api/v1/auth/link/use", post(login::use_link))
         .route("/api/v1/auth/device", post(devices::start))
-        .route("/api/v1/auth/device/token", post(devices::token));
+        .route("/api/v1/auth/device/token", post(devices::token))
+    }
+}
+
+/// What is for everybody.
+fn public() -> Routed {
+    routed! {
+        .route("/api/v1/certificates/crl", get(crl::serve))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+    }
+}
+
+/// All routes.
+pub(crate) fn router(host: Host) -> Router {
     let tls = host.pki().speaks_tls();
     Router::new()
-        .nest("/api/v1", v1)
-        .route("/metrics", get(metrics::metrics))
+        .nest("/api/v1", v1().router)
+        .merge(beside().router)
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing here") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this path has other methods")
         })
         .layer(middleware::from_fn_with_state(host.clone(), auth::require_user))
-        .merge(open)
+        .merge(open().router)
         .merge(pages::router())
         .merge(tickets::router(host.clone()))
-        .route("/api/v1/certificates/crl", get(crl::serve))
-        .route("/healthz", get(health::live))
-        .route("/readyz", get(health::ready))
+        .merge(public().router)
         .layer(middleware::from_fn_with_state(host.clone(), pki::recognise))
         .with_state(host)
         .layer(middleware::from_fn_with_state(tls, security_headers))
