@@ -11,6 +11,8 @@ pub mod channels;
 pub mod checks;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod crl;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod cursors;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod deliveries;
 #[expect(unused_qualifications, reason = "generated from the paths")]

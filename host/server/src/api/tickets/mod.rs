@@ -79,6 +79,13 @@ pub(super) fn lists() -> [(&'static str, &'static [(&'static str, &'static str)]
     [("/api/tickets", below().list), ("/api/certs/agent", certs().list), ("", enrolment().list)]
 }
 
+/// Reads this as the place of every list here.
+#[cfg(any(test, fuzzing))]
+pub(super) fn cursors(text: &str) {
+    page::holds(text);
+    assignments::holds(text);
+}
+
 /// All routes, below `/api/tickets`.
 pub(super) fn router(host: Host) -> Router<Host> {
     let below = below()
