@@ -25,6 +25,7 @@ pub mod settings;
 pub mod signing;
 pub mod site;
 pub mod stand_in;
+pub mod totp;
 pub mod wasm;
 
 pub use alone::alone;

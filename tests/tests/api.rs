@@ -169,7 +169,12 @@ async fn the_description_lists_every_route() -> Result<()> {
     assert_eq!(served, folder.run(&["config", "openapi"]).await?.json()?);
     assert!(text(&served, "openapi").starts_with("3.1"), "{}", served["openapi"]);
     let paths = served["paths"].as_object().context("no paths")?;
-    let described: usize = paths.values().filter_map(Value::as_object).map(serde_json::Map::len).sum();
+    // The reference API has tests of its own; who may ask it what is in those of tenancy.
+    let ours = paths.iter().filter(|(path, _)| {
+        !["/api/tickets", "/api/certs/", "/api/enroll"].iter().any(|other| path.starts_with(other))
+    });
+    let described: usize =
+        ours.filter_map(|(_, methods)| methods.as_object()).map(serde_json::Map::len).sum();
     for (method, path, example) in ROUTES {
         let operation =
             &paths.get(path).with_context(|| format!("{path} is not described"))?[method.to_lowercase()];

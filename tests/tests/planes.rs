@@ -47,7 +47,7 @@ async fn asked(host: &TlsHost, shown: &Shown, plane: &str) -> Result<u16> {
     match plane {
         "api" => get("/api/v1/users").await,
         "audit" => get("/api/v1/audit").await,
-        "metrics" => get("/metrics").await,
+        "metrics" => Ok(bearer.text("GET", "/metrics", "", "").await?.0),
         // For users and agents: an agent without the scope is known, and may not (403).
         "tickets" => get("/api/tickets/scopes").await,
         "agent" => get("/api/tickets/inbox").await,

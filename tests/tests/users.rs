@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 use futures::StreamExt as _;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 use waystation_tests::api::{list, text};
 use waystation_tests::owner::{OWNER, PASSWORD};
+use waystation_tests::totp::digits;
 use waystation_tests::{Answer, Api, Folder, Host, until};
 
 /// Asks as nobody.
@@ -316,26 +316,6 @@ async fn an_owner_who_has_no_way_in_is_rescued_on_the_machine_of_the_host() -> R
     host.stop().await
 }
 
-/// The six digits of a step (RFC 6238), computed by this test itself.
-fn digits(secret: &str, step: i64) -> Result<String> {
-    let mut bits = (0_u64, 0);
-    let mut key = Vec::new();
-    for letter in secret.bytes() {
-        let at = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|known| *known == letter);
-        bits = (bits.0 << 5 | at.context("no base 32")? as u64, bits.1 + 5);
-        if bits.1 >= 8 {
-            bits.1 -= 8;
-            key.push((bits.0 >> bits.1) as u8);
-        }
-    }
-    let mut mac = Hmac::<sha1::Sha1>::new_from_slice(&key)?;
-    mac.update(&step.to_be_bytes());
-    let hash = mac.finalize().into_bytes();
-    let at = usize::from(hash[19] & 15);
-    let number = u32::from_be_bytes([hash[at] & 0x7f, hash[at + 1], hash[at + 2], hash[at + 3]]);
-    Ok(format!("{:06}", number % 1_000_000))
-}
-
 #[tokio::test]
 async fn what_no_role_allows_is_refused_everywhere_and_on_record() -> Result<()> {
     let folder = Folder::new("")?;
@@ -343,7 +323,9 @@ async fn what_no_role_allows_is_refused_everywhere_and_on_record() -> Result<()>
     let nobody = person(&host.api, "nora", &[]).await?;
     let described = host.api.get("/api/v1/openapi.json").await?;
     // What somebody may do about themselves, and what there is to know for everybody.
-    let own = ["/api/v1/auth/", "/api/v1/openapi.json", "/api/v1/certificate", "/healthz", "/readyz"];
+    let mut own = vec!["/api/v1/auth/", "/api/v1/openapi.json", "/api/v1/certificate", "/healthz", "/readyz"];
+    // Refusals have another form there; see below.
+    own.extend(["/api/tickets", "/api/certs/", "/api/enroll"]);
     let mut refused = BTreeSet::new();
     for (path, methods) in described["paths"].as_object().context("no paths")? {
         if own.iter().any(|start| path.starts_with(start)) {
@@ -636,5 +618,43 @@ async fn the_command_line_logs_in_stays_so_and_lets_a_device_in() -> Result<()> 
     assert_eq!(folder.run(&["user", "remove", "ann"]).await?.code, 0);
     let ran = there.run(&["account", "show", "--url", host.api.base()]).await?;
     assert_eq!(ran.code, 4, "{ran:?}");
+    host.stop().await
+}
+
+#[tokio::test]
+async fn to_run_a_check_is_not_to_read_its_item() -> Result<()> {
+    let site = waystation_tests::StandIn::start().await?;
+    for path in ["/a", "/b"] {
+        site.on(path, waystation_tests::Reply::json(&json!(["7.7.7"])));
+    }
+    let folder = Folder::new(&waystation_tests::settings::documents(&[&site.origin()])?)?;
+    let host = Host::start(&folder).await?;
+    for (name, path) in [("one", "/a"), ("two", "/b")] {
+        host.api.watch(name, &site.url(path)).await?;
+        host.api.checked(name).await?;
+    }
+    let grants = json!([
+        { "actions": ["check:run"] }, { "actions": ["item:read"], "on": { "item": ["one"] } },
+    ]);
+    let put = send(&host.api, Method::PUT, "/api/v1/roles/runner", &json!({ "grants": grants })).await?;
+    assert_eq!(put.status, 200, "{put:?}");
+    let ann = person(&host.api, "ann", &["runner"]).await?;
+    let lines = async |body: Value| -> Result<BTreeSet<String>> {
+        let told = send(&ann, Method::POST, "/api/v1/checks", &body).await?;
+        ensure!(told.status == 200, "{told:?}");
+        let lines = told.text.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
+        let short = |line: &Value| match text(line, "kind") {
+            "checked" => format!("checked {} {}", text(&line["item"], "name"), text(&line["item"], "latest")),
+            "ran" => line.to_string(),
+            kind => format!("{kind} {}", line["total"]),
+        };
+        Ok(lines.iter().map(short).collect())
+    };
+    let expected = |ran: Value| {
+        BTreeSet::from(["started 2".into(), "checked one 7.7.7".into(), ran.to_string(), "finished 2".into()])
+    };
+    assert_eq!(lines(json!({})).await?, expected(json!({ "kind": "ran", "failed": false })));
+    let both = lines(json!({ "items": ["one", "two"] })).await?;
+    assert_eq!(both, expected(json!({ "kind": "ran", "name": "two", "failed": false })));
     host.stop().await
 }

@@ -22,9 +22,13 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
     supply::build(layout, &binary, &plugins)?;
     tools::cargo_tool(layout, "nextest")?;
     tools::crate_program(layout, "wkg", "0.16.1")?;
-    for package in ["skopeo", "docker-registry"] {
-        if crate::proc::on_path(package).is_none() {
-            tools::apt_install(&[package])?;
+    for (program, packages) in [
+        ("skopeo", &["skopeo"][..]),
+        ("docker-registry", &["docker-registry"]),
+        ("chromedriver", &["chromium", "chromium-driver"]),
+    ] {
+        if crate::proc::on_path(program).is_none() {
+            tools::apt_install(packages)?;
         }
     }
     let (javascript, python) = (readers::javascript(layout)?, readers::python(layout)?);

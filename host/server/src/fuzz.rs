@@ -35,6 +35,19 @@ pub fn enrol_body(data: &[u8]) {
     crate::api::tickets::enroll::holds(data);
 }
 
+/// The place in a list that a client gives, or a whole query: refused with a sentence, or what the list itself writes.
+pub fn cursor(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    crate::api::cursors::hold(text);
+}
+
+/// Where a source says that a target goes: nothing that is let through is an address of a closed place, however anybody
+/// reads it.
+pub fn direct_host(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    crate::tickets::direct_holds(text);
+}
+
 #[cfg(test)]
 mod tests {
     /// Seeds, and inputs on which something was found before.
@@ -42,6 +55,8 @@ mod tests {
     fn seeds_of_fuzzing_hold() {
         waystation_seeds::hold(&[
             ("config", super::config),
+            ("cursor", super::cursor),
+            ("direct-host", super::direct_host),
             ("enrol-body", super::enrol_body),
             ("lock", super::lock),
         ]);

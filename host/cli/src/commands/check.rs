@@ -18,7 +18,7 @@ pub(crate) async fn run(global: &Global, items: &[String]) -> Outcome {
     let body = if items.is_empty() { json!({}) } else { json!({ "items": items }) };
     let bar = bar(0);
     let mut checked: Vec<ItemView> = Vec::new();
-    let mut lost = Vec::new();
+    let (mut ran, mut lost) = (Vec::new(), Vec::new());
     let mut finished = None;
     client
         .lines(Method::POST, &["checks"], Some(&body), |line| {
@@ -28,6 +28,10 @@ pub(crate) async fn run(global: &Global, items: &[String]) -> Outcome {
                     bar.set_message(item.name.clone());
                     bar.inc(1);
                     checked.push(*item);
+                }
+                CheckLine::Ran { name, failed } => {
+                    bar.inc(1);
+                    ran.push(json!({ "name": name, "failed": failed }));
                 }
                 CheckLine::Lost { name, error } => {
                     bar.inc(1);
@@ -47,11 +51,15 @@ pub(crate) async fn run(global: &Global, items: &[String]) -> Outcome {
     };
     checked.sort_by(|a, b| a.name.cmp(&b.name));
     if global.json {
-        let answer =
-            json!({ "items": checked, "lost": lost, "total": total, "failed": failed, "took_ms": took_ms });
+        let answer = json!({
+            "items": checked, "ran": ran, "lost": lost, "total": total, "failed": failed, "took_ms": took_ms,
+        });
         output::json(&answer)?;
     } else {
         crate::commands::item::print(&checked, items.is_empty());
+        if !ran.is_empty() {
+            output::note(format!("{} of them are not for you to read", ran.len()));
+        }
         output::note(format!("{total} checked in {}, {failed} failed", output::millis(took_ms as f64)));
     }
     match failed {

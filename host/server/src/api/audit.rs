@@ -20,6 +20,7 @@ const MAX_PAGE: u32 = 1_000;
 
 /// Which rows.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     /// The number of the last row of the page before.

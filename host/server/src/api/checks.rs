@@ -12,6 +12,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tracing::Instrument as _;
 use utoipa::ToSchema;
 use waystation_core::item::Item;
+use waystation_core::name::ItemName;
 
 use crate::api::items;
 use crate::api::problem::Problem;
@@ -45,6 +46,14 @@ pub enum CheckLine {
         /// The item as it is now.
         item: Box<ItemView>,
     },
+    /// One check ended, of an item that whoever asked may not read.
+    Ran {
+        /// The item's name, where it was in the request.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// Whether it failed, or was not recorded.
+        failed: bool,
+    },
     /// One check was not recorded.
     Lost {
         /// The item's name.
@@ -75,11 +84,12 @@ pub(crate) async fn check(State(host): State<Host>, who: Who, body: Bytes) -> Re
         body => serde_json::from_slice(body)
             .map_err(|e| Problem::new(StatusCode::BAD_REQUEST, "bad-body", e.to_string()))?,
     };
+    let named = request.items.is_some();
     let chosen = chosen(&host, &who, request.items).await?;
     let (lines, receiver) = mpsc::unbounded_channel();
     // Runs on even if the client goes away: what was asked of remotes is recorded.
     let span = tracing::info_span!("checks", items = chosen.len());
-    host.spawn(run(host.clone(), chosen, lines).instrument(span));
+    host.spawn(run(host.clone(), Asker { who, named }, chosen, lines).instrument(span));
     let stream = UnboundedReceiverStream::new(receiver).map(|line: CheckLine| {
         let mut text = serde_json::to_vec(&line).map_err(std::io::Error::other)?;
         text.push(b'\n');
@@ -106,7 +116,29 @@ async fn chosen(host: &Host, who: &Who, names: Option<Vec<String>>) -> Result<Ve
     }
 }
 
-async fn run(host: Host, items: Vec<Item>, lines: mpsc::UnboundedSender<CheckLine>) {
+/// Who hears what becomes of checks. To run one is not to read its item.
+struct Asker {
+    who: Who,
+    /// They named the items.
+    named: bool,
+}
+
+impl Asker {
+    fn told(&self, line: CheckLine) -> CheckLine {
+        let (name, failed) = match &line {
+            CheckLine::Checked { item } => (item.name.clone(), item.error.is_some()),
+            CheckLine::Lost { name, .. } => (name.clone(), true),
+            _ => return line,
+        };
+        let read = |name: &ItemName| self.who.sees("item:read", &items::target(name));
+        match name.parse().as_ref().is_ok_and(read) {
+            true => line,
+            false => CheckLine::Ran { name: self.named.then_some(name), failed },
+        }
+    }
+}
+
+async fn run(host: Host, asker: Asker, items: Vec<Item>, lines: mpsc::UnboundedSender<CheckLine>) {
     let began = std::time::Instant::now();
     let total = items.len();
     // A send fails when the client went away; the work goes on.
@@ -123,7 +155,7 @@ async fn run(host: Host, items: Vec<Item>, lines: mpsc::UnboundedSender<CheckLin
                     CheckLine::Checked { item } => item.error.is_some(),
                     _ => true,
                 });
-                let _ = lines.send(line);
+                let _ = lines.send(asker.told(line));
             }
         }
         failed

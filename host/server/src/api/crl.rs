@@ -15,12 +15,14 @@ use crate::pki::NoList;
 
 /// Which list.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     /// The authority of the list, by its id as `waystation pki show --json` has it, or at least 8 digits of that. The one
     /// that issues when left out.
     authority: Option<String>,
     /// `pem` for the lists of all authorities in one text.
+    #[param(inline)]
     form: Option<Form>,
 }
 

@@ -19,9 +19,11 @@ const MOST: u32 = 200;
 
 /// Which messages.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeliveryQuery {
     /// `pending`, `claimed`, `delivered` or `dead`; all of them when left out.
+    #[param(inline)]
     state: Option<Stage>,
     /// 1 to 200; 200 when left out.
     limit: Option<u32>,

@@ -103,6 +103,7 @@ pub(crate) async fn token(
 
 /// Which device.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Shown {
     /// What it shows.

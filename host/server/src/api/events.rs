@@ -25,6 +25,7 @@ const BATCH: u32 = 200;
 
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventQuery {
     /// Events after this number, oldest first. Left out: the newest, newest first.

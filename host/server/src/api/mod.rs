@@ -13,6 +13,8 @@ pub mod channels;
 pub mod checks;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod crl;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod cursors;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod deliveries;
 #[expect(unused_qualifications, reason = "generated from the paths")]
@@ -36,6 +38,7 @@ pub(crate) mod problem;
 pub mod reset;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod roles;
+mod routed;
 pub(crate) mod tickets;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 pub mod tokens;
@@ -61,6 +64,7 @@ use crate::host::Host;
 use crate::pki;
 use crate::traceparent;
 use problem::Problem;
+use routed::{Routed, routed};
 
 pub use openapi::document as openapi_document;
 
@@ -74,9 +78,9 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSub
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// All routes.
-pub(crate) fn router(host: Host) -> Router {
-    let v1 = Router::new()
+/// What users ask, below `/api/v1`.
+fn v1() -> Routed {
+    routed! {
         .route("/host", get(plugins::host))
         .route("/items", get(items::list).post(items::add))
         .route("/items/{name}", get(items::show).delete(items::remove))
@@ -135,32 +139,56 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/access/explain", get(roles::why))
         .route("/tokens", get(tokens::list).post(tokens::add))
         .route("/tokens/{id}", delete(tokens::remove))
-        .route("/openapi.json", get(openapi::serve));
-    #[cfg(feature = "data-reset")]
-    let v1 = v1.route("/reset", post(reset::reset));
-    // Of those who are nobody yet.
-    let open = Router::new()
+        .route("/openapi.json", get(openapi::serve))
+    }
+}
+
+/// What users ask beside that.
+fn beside() -> Routed {
+    routed! {
+        .route("/metrics", get(metrics::metrics))
+    }
+}
+
+/// What those ask who are nobody yet.
+fn open() -> Routed {
+    routed! {
         .route("/api/v1/auth/login", post(login::login))
         .route("/api/v1/auth/refresh", post(login::refresh))
         .route("/api/v1/auth/link", post(login::link))
         .route("/api/v1/auth/link/use", post(login::use_link))
         .route("/api/v1/auth/device", post(devices::start))
-        .route("/api/v1/auth/device/token", post(devices::token));
+        .route("/api/v1/auth/device/token", post(devices::token))
+    }
+}
+
+/// What is for everybody.
+fn public() -> Routed {
+    routed! {
+        .route("/api/v1/certificates/crl", get(crl::serve))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+    }
+}
+
+/// All routes.
+pub(crate) fn router(host: Host) -> Router {
     let tls = host.pki().speaks_tls();
+    let v1 = v1().router;
+    #[cfg(feature = "data-reset")]
+    let v1 = v1.route("/reset", post(reset::reset));
     Router::new()
         .nest("/api/v1", v1)
-        .route("/metrics", get(metrics::metrics))
+        .merge(beside().router)
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing here") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this path has other methods")
         })
         .layer(middleware::from_fn_with_state(host.clone(), auth::require_user))
-        .merge(open)
+        .merge(open().router)
         .merge(pages::router())
         .merge(tickets::router(host.clone()))
-        .route("/api/v1/certificates/crl", get(crl::serve))
-        .route("/healthz", get(health::live))
-        .route("/readyz", get(health::ready))
+        .merge(public().router)
         .layer(middleware::from_fn_with_state(host.clone(), pki::recognise))
         .with_state(host)
         .layer(middleware::from_fn_with_state(tls, security_headers))

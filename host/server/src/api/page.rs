@@ -13,6 +13,7 @@ const MAX_PAGE: u32 = 1_000;
 
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Paging {
     /// The `next` of the page before.

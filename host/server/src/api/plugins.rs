@@ -86,6 +86,7 @@ pub(crate) async fn disable(
 
 /// Which lines.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogQuery {
     /// Lines after this sequence; from the oldest that is kept when left out.

@@ -56,6 +56,12 @@ impl Problem {
         }
     }
 
+    /// Whether this is about what was sent, and says what.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn is_refusal(&self) -> bool {
+        (400..500).contains(&self.status) && !self.code.is_empty() && !self.detail.is_empty()
+    }
+
     /// A member of the body does not fit the schema that a plugin gives for it.
     pub(crate) fn mismatch(code: &str, member: &str, found: &Mismatches) -> Self {
         let fault = |one: &Mismatch| Fault {

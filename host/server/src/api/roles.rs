@@ -107,6 +107,7 @@ pub(crate) async fn remove(
 
 /// What is asked.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Why {
     /// The user; oneself when left out.

@@ -75,6 +75,7 @@ pub struct TokenPage {
 
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Paging {
     /// Those of everybody, not one's own: takes `token:read`.

@@ -1,6 +1,6 @@
 // Uses a link: whoever opens it becomes owner, or chooses a password. The link is after the `#`, which browsers send to
 // nobody; it is taken out of the address bar at once, so that it stays in no history.
-import { element, post, tell } from "./shared.js";
+import { element, post, sent, tell, turn } from "./shared.js";
 
 const link = location.hash.slice(1);
 history.replaceState(null, "", location.pathname);
@@ -16,11 +16,11 @@ if (about.ok) {
   tell(about.detail, true);
 }
 
-element("form").addEventListener("submit", async (event) => {
-  event.preventDefault();
+sent(element("form"), async () => {
   const password = element("password").value;
   if (password !== element("again").value) {
-    tell("These are not the same.", true);
+    tell("The two passwords are not the same.", true);
+    element("again").focus();
     return;
   }
   const name = element("naming").hidden ? undefined : element("name").value.trim();
@@ -30,6 +30,6 @@ element("form").addEventListener("submit", async (event) => {
     return;
   }
   if (done.ok) await post("/api/v1/auth/logout", {}, done.body.access_token);
-  element("form").remove();
   tell("Your password is set. Log in with `waystation login`.");
+  turn(element("form"));
 });

@@ -62,7 +62,8 @@ fn parse(text: &str) -> Result<Host<String>, Refused> {
 }
 
 fn named(name: &str) -> Result<(), Refused> {
-    let name = name.trim_end_matches('.');
+    // One dot ends a name. What ends in more is read in one way here and in another there: `127.0.0.1..`
+    let name = name.strip_suffix('.').unwrap_or(name);
     let labels = name.split('.').all(|label| {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
@@ -91,9 +92,77 @@ fn open(address: IpAddr, private: bool) -> Result<(), Refused> {
     }
 }
 
+/// What fuzzing asks of hosts: see [`crate::fuzz`]. Names are not looked up.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn holds(text: &str) {
+    use std::net::Ipv4Addr;
+
+    /// One to four numbers, decimal, octal or hexadecimal, as C libraries read them.
+    fn loose(text: &str) -> Option<Ipv4Addr> {
+        let number = |part: &str| match (part.strip_prefix("0x").or(part.strip_prefix("0X")), part) {
+            (Some(""), _) => Some(0),
+            (Some(digits), _) => u64::from_str_radix(digits, 16).ok(),
+            (None, "0") => Some(0),
+            (None, part) if part.starts_with('0') => u64::from_str_radix(part, 8).ok(),
+            (None, part) => part.parse().ok(),
+        };
+        let parts: Vec<u64> = text.split('.').map(number).collect::<Option<_>>()?;
+        let (last, first) = parts.split_last()?;
+        let room = 32_u32.checked_sub(8 * u32::try_from(first.len()).ok()?).filter(|room| *room > 0)?;
+        if first.iter().any(|part| *part > 255) || *last >= 1 << room {
+            return None;
+        }
+        let high = first.iter().fold(0, |high, part| high << 8 | part);
+        u32::try_from(high << room | last).ok().map(Ipv4Addr::from)
+    }
+
+    for private in [false, true] {
+        let admitted = match parse(text) {
+            Ok(Host::Ipv4(v4)) => open(v4.into(), private),
+            Ok(Host::Ipv6(v6)) => open(v6.into(), private),
+            Ok(Host::Domain(name)) => named(&name),
+            Err(e) => Err(e),
+        };
+        let Err(refused) = admitted else {
+            // Whoever reads it in another way comes to no other place.
+            let bare = text.trim_end_matches('.').trim_start_matches('[').trim_end_matches(']');
+            let unzoned = bare.split('%').next().unwrap_or_default();
+            let readings = [bare, unzoned]
+                .map(|text| text.parse().ok())
+                .into_iter()
+                .chain([loose(bare).map(IpAddr::V4)]);
+            for address in readings.flatten() {
+                assert_eq!(open(address, private), Ok(()), "{text:?} is {address}");
+            }
+            let name = bare.to_ascii_lowercase();
+            assert!(!CLOSED.contains(&name.as_str()) && !name.ends_with(".localhost"), "{text:?}");
+            assert!(!text.contains(['%', '/', '@', '?', '#', '\\']) && text.is_ascii(), "{text:?}");
+            continue;
+        };
+        assert!(!refused.to_string().is_empty());
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn however_a_host_is_spelled_it_leads_to_no_closed_place(
+            text in prop_oneof![
+                r"(0[xX]?)?[0-9a-f]{0,4}(\.(0[xX]?)?[0-9a-f]{0,4}){0,4}\.{0,2}",
+                r"\[?[0-9a-fA-F:.]{0,30}(%[a-z0-9]{1,4})?\]?",
+                r"\[?(::|::ffff:|64:ff9b::|2002:)(0|127|10|169|192|1)\.[0-9.]{1,12}\]?",
+                r"[a-zA-Z0-9.]{0,8}\.?(localhost|LocalHost|internal|local|metadata)\.{0,2}",
+                ".{0,40}",
+            ]
+        ) {
+            holds(&text);
+        }
+    }
 
     #[tokio::test]
     async fn no_spelling_of_a_closed_address_passes() {
@@ -147,6 +216,8 @@ mod tests {
             "a b",
             "a\nb",
             "a..b",
+            "example.org..",
+            "127.0.0.1..",
             "-a.example",
             "a_b.example",
             "ä.example",

@@ -19,6 +19,8 @@ use crate::host::Host;
 use crate::key_file::{self, KeyFile};
 
 pub(crate) use direct::Refused;
+#[cfg(any(test, fuzzing))]
+pub(crate) use direct::holds as direct_holds;
 
 /// Between two sweeps, and between two looks at revocations.
 const LOOK: Duration = Duration::from_secs(5);

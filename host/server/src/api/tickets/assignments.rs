@@ -11,6 +11,7 @@ use waystation_store::tickets::{Assignment, AssignmentFilter};
 use super::answer::Answer;
 use super::body::Body;
 use super::caller::{Asker, of_agent};
+use super::described as d;
 use super::form::{Form, Issues};
 use super::page::{Page, time};
 use super::scopes::next;
@@ -40,6 +41,7 @@ fn missing(what: &str) -> Answer {
 }
 
 /// Assigns an agent to an instance.
+#[utoipa::path(post, path = "/api/tickets/assignments", tag = "tickets", security(("token" = [])), request_body = d::AssignmentToAdd, responses(d::BodyRefusals, (status = 200, body = d::AddedAssignment), (status = 201, body = d::AddedAssignment), (status = 404, body = d::Refusal, description = "There is no such agent or instance")))]
 pub(super) async fn add(
     State(host): State<Host>,
     asker: Asker,
@@ -70,6 +72,7 @@ pub(super) async fn add(
 }
 
 /// Takes an assignment back.
+#[utoipa::path(delete, path = "/api/tickets/assignments/{agent}/{instance}", tag = "tickets", security(("token" = [])), params(("agent" = String, Path), ("instance" = String, Path)), responses(d::Refusals, (status = 200, body = d::Done), (status = 404, body = d::Refusal, description = "There is none")))]
 pub(super) async fn remove(
     State(host): State<Host>,
     asker: Asker,
@@ -95,7 +98,33 @@ fn filtered(label: &str) -> Result<Option<AgentName>, Answer> {
     Ok(AgentName::from_label(label).ok())
 }
 
+/// The place after an assignment in the list of all.
+fn cursor(instance: InstanceId, agent: &AgentName) -> String {
+    format!("{instance}.{}", agent.label())
+}
+
+/// Reads what [`cursor`] writes.
+fn place(text: &str) -> Result<(InstanceId, AgentName), Answer> {
+    let parts = text.split_once('.');
+    let place = parts.and_then(|(id, label)| Some((id.parse().ok()?, AgentName::from_label(label).ok()?)));
+    place.ok_or_else(|| Issues::one("after", "Give what the page before said as `next`"))
+}
+
+/// What fuzzing asks of them: see [`crate::fuzz`].
+#[cfg(any(test, fuzzing))]
+pub(super) fn holds(text: &str) {
+    if let Ok((instance, agent)) = place(text) {
+        let written = cursor(instance, &agent);
+        assert_eq!(place(&written).ok(), Some((instance, agent)), "{written}");
+    }
+    if let Ok(InstanceScope { scope, instance: Some(instance) }) = text.parse() {
+        let again = format!("{scope}:{instance}").parse::<InstanceScope>();
+        assert!(again.is_ok_and(|again| again.scope == scope && again.instance == Some(instance)), "{text}");
+    }
+}
+
 /// Lists assignments, of an agent or to an instance.
+#[utoipa::path(get, path = "/api/tickets/assignments", tag = "tickets", security(("token" = [])), params(d::Paged, d::OfAssignments), responses(d::Refusals, (status = 200, body = d::TicketAssignments)))]
 pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> Result<Json<Value>, Answer> {
     asker.somewhere("assignment:read")?;
     let empty = || Ok(Json(json!({ "assignments": [], "next": null })));
@@ -110,16 +139,10 @@ pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> 
         Some(InstanceScope { instance, .. }) => *instance,
         None => None,
     };
-    let after = page.after.as_deref().map(|text| {
-        let parts = text.split_once('.');
-        let place =
-            parts.and_then(|(id, label)| Some((id.parse().ok()?, AgentName::from_label(label).ok()?)));
-        place.ok_or_else(|| Issues::one("after", "Give what the page before said as `next`"))
-    });
+    let after = page.after.as_deref().map(place).transpose()?;
     let filter = AssignmentFilter { agent, instance };
-    let found =
-        host.store().assignments(asker.tenant(), &filter, after.transpose()?.as_ref(), page.limit).await?;
-    let last = || found.last().map(|last| format!("{}.{}", last.instance, last.agent.label()));
+    let found = host.store().assignments(asker.tenant(), &filter, after.as_ref(), page.limit).await?;
+    let last = || found.last().map(|last| cursor(last.instance, &last.agent));
     let next = next(found.len(), page.limit, last);
     let of_scope = |one: &&Assignment| at.as_ref().is_none_or(|at| at.scope == one.scope);
     let seen = |one: &&Assignment| asker.sees("assignment:read", &of_agent(&one.scope, &one.agent));

@@ -16,6 +16,7 @@ use waystation_store::enrolment::NewEnrolment;
 use super::answer::Answer;
 use super::body::Body;
 use super::caller::Asker;
+use super::described as d;
 use super::form::{Form, Issues};
 use super::page::time;
 use crate::api::agents;
@@ -87,6 +88,7 @@ pub(super) fn certificate(issued: &Issued, name: &AgentName) -> Value {
 }
 
 /// Makes a token for an agent. One that there is for it is replaced.
+#[utoipa::path(post, path = "/api/certs/agent/enroll", tag = "agents", security(("token" = [])), request_body = d::AgentToInvite, responses(d::BodyRefusals, (status = 200, body = d::InvitedAgent), (status = 409, body = d::Refusal, description = "It is enrolled")))]
 pub(super) async fn invite(
     State(host): State<Host>,
     asker: Asker,
@@ -119,6 +121,7 @@ pub(super) async fn invite(
 }
 
 /// Deletes the tokens for an agent.
+#[utoipa::path(delete, path = "/api/certs/agent/enroll/{label}", tag = "agents", security(("token" = [])), params(("label" = String, Path)), responses(d::Refusals, (status = 200, body = d::Done), (status = 404, body = d::Refusal, description = "There is none")))]
 pub(super) async fn uninvite(
     State(host): State<Host>,
     asker: Asker,
@@ -134,6 +137,7 @@ pub(super) async fn uninvite(
 }
 
 /// Makes a token with which the agent that asks enrols another in its own name.
+#[utoipa::path(post, path = "/api/certs/agent/enroll-delegated", tag = "agents", security(("certificate" = []), ("agent_key" = [])), request_body = d::AgentToDelegate, responses(d::BodyRefusals, (status = 200, body = d::DelegatedAgent), (status = 404, body = d::Refusal, description = "The agent that asks is revoked"), (status = 409, body = d::Refusal, description = "It is enrolled"), (status = 429, body = d::Refusal, description = "Too often; see Retry-After")))]
 pub(super) async fn delegate(
     State(host): State<Host>,
     asker: Asker,
@@ -179,6 +183,7 @@ fn labelled(label: &str) -> Result<AgentName, Answer> {
 }
 
 /// Gives an agent these capabilities and no others.
+#[utoipa::path(patch, path = "/api/certs/agent/{label}/capabilities", tag = "agents", security(("token" = [])), params(("label" = String, Path)), request_body = d::AgentCapabilities, responses(d::BodyRefusals, (status = 200, body = d::SetCapabilities), (status = 404, body = d::Refusal, description = "There is none")))]
 pub(super) async fn allow(
     State(host): State<Host>,
     asker: Asker,
@@ -200,6 +205,7 @@ pub(super) async fn allow(
 }
 
 /// Revokes an agent, and those that it enrolled in its own name.
+#[utoipa::path(delete, path = "/api/certs/agent/{label}", tag = "agents", security(("token" = [])), params(("label" = String, Path)), responses(d::Refusals, (status = 200, body = d::RevokedAgent), (status = 404, body = d::Refusal, description = "There is none")))]
 pub(super) async fn revoke(
     State(host): State<Host>,
     asker: Asker,
@@ -215,6 +221,7 @@ pub(super) async fn revoke(
 }
 
 /// Gives the agent that asks a new certificate. Those that it has are refused some time later.
+#[utoipa::path(post, path = "/api/certs/agent/upgrade-cert", tag = "agents", security(("certificate" = []), ("agent_key" = [])), request_body = d::CertificateRequest, responses(d::BodyRefusals, (status = 200, body = d::EnrolledMachine), (status = 404, body = d::Refusal, description = "It is revoked"), (status = 409, body = d::Refusal, description = "The host has no authority"), (status = 429, body = d::Refusal, description = "Too often; see Retry-After")))]
 pub(super) async fn renew(
     State(host): State<Host>,
     asker: Asker,

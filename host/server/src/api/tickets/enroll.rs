@@ -21,6 +21,7 @@ use waystation_store::tickets::Caller;
 use super::answer::Answer;
 use super::body::Body;
 use super::certs::{certificate, csr, not_issued, refused};
+use super::described as d;
 use super::form::{Form, Issues};
 use super::page::time;
 use crate::api::origin::Origin;
@@ -92,6 +93,7 @@ fn optional<T>(there: bool, read: impl FnOnce() -> Option<T>) -> Option<Option<T
 }
 
 /// Enrols.
+#[utoipa::path(post, path = "/api/enroll", tag = "agents", security(()), request_body = d::MachineToEnrol, responses(d::BodyRefusals, (status = 200, body = d::EnrolledMachine), (status = 201, body = d::EnrolledMachine), (status = 202, body = d::WaitingMachine), (status = 404, body = d::Refusal, description = "The agent is not there"), (status = 409, body = d::Refusal, description = "It is enrolled; or the host has no authority"), (status = 429, body = d::Refusal, description = "Too often; see Retry-After")))]
 pub(super) async fn enroll(
     State(host): State<Host>,
     headers: HeaderMap,

@@ -10,6 +10,7 @@ use waystation_core::ticket::{Capability, Direct, Instance, InstanceId, Instance
 use super::answer::Answer;
 use super::body::Body;
 use super::caller::{Asker, of_agent};
+use super::described as d;
 use super::form::{Form, Issues};
 use super::page::{Page, time};
 use super::scopes::{STRATEGIES, next};
@@ -45,6 +46,7 @@ fn read(body: Option<&Value>, issues: &mut Issues) -> Option<Registration> {
 }
 
 /// Registers an instance of the agent that asks.
+#[utoipa::path(post, path = "/api/tickets/instances", tag = "tickets", security(("certificate" = []), ("agent_key" = [])), request_body = d::TicketInstanceToRegister, responses(d::BodyRefusals, (status = 200, body = d::RegisteredInstance), (status = 201, body = d::RegisteredInstance), (status = 404, body = d::Refusal, description = "There is no such scope")))]
 pub(super) async fn register(
     State(host): State<Host>,
     asker: Asker,
@@ -92,6 +94,7 @@ pub(super) fn id<T: std::str::FromStr>(name: &str, text: &str, missing: &str) ->
 const MISSING: &str = "Instance not found";
 
 /// Removes an instance: of the agent that asks, or any, for an operator.
+#[utoipa::path(delete, path = "/api/tickets/instances/{id}", tag = "tickets", security(("certificate" = []), ("agent_key" = []), ("token" = [])), params(("id" = String, Path)), responses(d::Refusals, (status = 200, body = d::RemovedInstance), (status = 404, body = d::Refusal, description = "There is none of theirs")))]
 pub(super) async fn remove(
     State(host): State<Host>,
     asker: Asker,
@@ -108,6 +111,7 @@ pub(super) async fn remove(
 }
 
 /// Keeps an instance alive.
+#[utoipa::path(post, path = "/api/tickets/instances/{id}/heartbeat", tag = "tickets", security(("certificate" = []), ("agent_key" = [])), params(("id" = String, Path)), responses(d::Refusals, (status = 200, body = d::Done), (status = 404, body = d::Refusal, description = "There is none of theirs; register again")))]
 pub(super) async fn heartbeat(
     State(host): State<Host>,
     asker: Asker,
@@ -121,6 +125,7 @@ pub(super) async fn heartbeat(
 }
 
 /// Lists instances.
+#[utoipa::path(get, path = "/api/tickets/instances", tag = "tickets", security(("token" = [])), params(d::Paged), responses(d::Refusals, (status = 200, body = d::TicketInstances), (status = 404, body = d::Refusal, description = "`after` is the id of nothing")))]
 pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> Result<Json<Value>, Answer> {
     asker.somewhere("instance:read")?;
     let after = page.after.as_deref().map(|text| id("after", text, MISSING)).transpose()?;

@@ -11,6 +11,7 @@ mod assignments;
 mod body;
 mod caller;
 mod certs;
+mod described;
 pub(crate) mod enroll;
 mod form;
 mod instances;
@@ -26,12 +27,15 @@ use axum::Router;
 use axum::middleware;
 use axum::routing::{any, delete, get, patch, post, put};
 
+use crate::api::routed::{Routed, routed};
 use crate::host::Host;
 use answer::Answer;
 
-/// All routes, below `/api/tickets`.
-pub(super) fn router(host: Host) -> Router<Host> {
-    let below = Router::new()
+pub(super) use described::described;
+
+/// What agents ask of each other, and operators of them.
+fn below() -> Routed {
+    routed! {
         .route("/scopes", get(scopes::list).post(scopes::register))
         .route("/scopes/{name}", put(scopes::update).delete(scopes::remove))
         .route("/instances", get(instances::list).post(instances::register))
@@ -49,22 +53,54 @@ pub(super) fn router(host: Host) -> Router<Host> {
         .route("/sessions/{id}", get(own::show).patch(sessions::mark).delete(sessions::end))
         .route("/sessions/{id}/heartbeat", post(sessions::heartbeat))
         .route("/{id}", delete(requests::revoke))
-        .fallback(|| async { Answer::not_found() })
-        .method_not_allowed_fallback(|| async { Answer::not_found() })
-        .layer(middleware::from_fn_with_state(host.clone(), caller::tell));
-    let certs = Router::new()
+    }
+}
+
+/// What becomes of agents.
+fn certs() -> Routed {
+    routed! {
         .route("/enroll", post(certs::invite))
         .route("/enroll/{label}", delete(certs::uninvite))
         .route("/enroll-delegated", post(certs::delegate))
         .route("/upgrade-cert", post(certs::renew))
         .route("/{label}", delete(certs::revoke))
         .route("/{label}/capabilities", patch(certs::allow))
+    }
+}
+
+/// Where machines become agents.
+fn enrolment() -> Routed {
+    routed! {
+        .route("/api/enroll", post(enroll::enroll))
+    }
+}
+
+/// Every route, below what.
+#[cfg(test)]
+pub(super) fn lists() -> [(&'static str, &'static [(&'static str, &'static str)]); 3] {
+    [("/api/tickets", below().list), ("/api/certs/agent", certs().list), ("", enrolment().list)]
+}
+
+/// Reads this as the place of every list here.
+#[cfg(any(test, fuzzing))]
+pub(super) fn cursors(text: &str) {
+    page::holds(text);
+    assignments::holds(text);
+}
+
+/// All routes, below `/api/tickets`.
+pub(super) fn router(host: Host) -> Router<Host> {
+    let below = below()
+        .router
+        .fallback(|| async { Answer::not_found() })
+        .method_not_allowed_fallback(|| async { Answer::not_found() })
+        .layer(middleware::from_fn_with_state(host.clone(), caller::tell));
+    let certs = certs()
+        .router
         .fallback(|| async { Answer::not_found() })
         .method_not_allowed_fallback(|| async { Answer::not_found() })
         .layer(middleware::from_fn_with_state(host, caller::tell));
-    let enroll = Router::new()
-        .route("/api/enroll", post(enroll::enroll))
-        .method_not_allowed_fallback(|| async { Answer::not_found() });
+    let enroll = enrolment().router.method_not_allowed_fallback(|| async { Answer::not_found() });
     // A path has one spelling.
     Router::new()
         .nest("/api/tickets", below)

@@ -13,6 +13,7 @@ use waystation_store::tickets::{Role, Standing};
 
 use super::answer::Answer;
 use super::caller::Asker;
+use super::described as d;
 use super::form::Issues;
 use super::page::Page;
 use super::scopes::next;
@@ -20,6 +21,7 @@ use super::sessions;
 use crate::host::Host;
 
 /// Says whether a session is alive, to its parties.
+#[utoipa::path(get, path = "/api/tickets/sessions/{id}", tag = "tickets", security(("certificate" = []), ("agent_key" = [])), params(("id" = String, Path)), responses(d::Refusals, (status = 200, body = d::SessionStanding), (status = 404, body = d::Refusal, description = "There is none of theirs")))]
 pub(super) async fn show(
     State(host): State<Host>,
     asker: Asker,
@@ -45,6 +47,7 @@ pub(super) async fn show(
 }
 
 /// Lists the open sessions of the agent that asks, in one role or both.
+#[utoipa::path(get, path = "/api/tickets/sessions/own", tag = "tickets", security(("certificate" = []), ("agent_key" = [])), params(d::Paged, d::AsWhat), responses(d::Refusals, (status = 200, body = d::TicketSessions)))]
 pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> Result<Json<Value>, Answer> {
     let party = asker.agent()?;
     let wrong = || Issues::one("role", "Expected one of source, target");

@@ -1,5 +1,6 @@
 //! Pages of lists: `?limit=` and `?after=`, where the page before said `next`.
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use jiff::Timestamp;
@@ -30,6 +31,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Answer> {
         let pairs = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        Self::read(pairs)
+    }
+}
+
+impl Page {
+    fn read(pairs: Result<Query<Vec<(String, String)>>, QueryRejection>) -> Result<Self, Answer> {
         let Query(pairs) = pairs.map_err(|e| Answer::bad(e.body_text()))?;
         let mut page = Self { limit: MOST, ..Self::default() };
         let mut seen = std::collections::BTreeSet::new();
@@ -76,6 +83,34 @@ pub(super) fn place<T: std::str::FromStr>(cursor: &str) -> Result<(Timestamp, T)
 /// As the reference API writes times: UTC with milliseconds.
 pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+/// What fuzzing asks of places and queries: see [`crate::fuzz`].
+#[cfg(any(test, fuzzing))]
+pub(super) fn holds(text: &str) {
+    use axum::http::{StatusCode, Uri};
+    use waystation_core::ticket::{SessionId, TicketDigest};
+
+    fn both_ways<T: std::str::FromStr + std::fmt::Display + PartialEq + std::fmt::Debug>(text: &str) {
+        match place::<T>(text) {
+            Ok((at, id)) => {
+                let written = cursor(at, &id);
+                assert_eq!(place::<T>(&written).ok(), Some((at, id)), "{written}");
+            }
+            Err(answer) => assert_eq!(answer.error, "Validation failed"),
+        }
+    }
+    both_ways::<SessionId>(text);
+    both_ways::<TicketDigest>(text);
+    let Ok(uri) = format!("/?{text}").parse::<Uri>() else { return };
+    match Page::read(Query::try_from_uri(&uri)) {
+        Ok(page) => {
+            assert!((1..=MOST).contains(&page.limit) && page.wait.is_none_or(|wait| wait <= LONGEST_WAIT));
+        }
+        Err(answer) => {
+            assert!(answer.status == StatusCode::BAD_REQUEST && !answer.error.is_empty());
+        }
+    }
 }
 
 #[cfg(test)]

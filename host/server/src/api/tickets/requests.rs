@@ -15,6 +15,7 @@ use super::answer::Answer;
 use super::approvals;
 use super::body::Body;
 use super::caller::{Asker, of_agent};
+use super::described as d;
 use super::form::{Form, Issues};
 use super::page::{Page, cursor, place, time};
 use super::policy::{self, Between};
@@ -44,6 +45,7 @@ fn hex<'v>(form: &Form<'v>, key: &str, most: usize, issues: &mut Issues) -> Opti
 }
 
 /// Issues a ticket to the owner of an instance.
+#[utoipa::path(post, path = "/api/tickets", tag = "tickets", security(("certificate" = []), ("agent_key" = [])), request_body = d::TicketToIssue, responses(d::BodyRefusals, (status = 201, body = d::NewTicket), (status = 404, body = d::Refusal, description = "It may not, or there is no such instance or target"), (status = 429, body = d::Refusal, description = "Too often; see Retry-After")))]
 pub(super) async fn request(
     State(host): State<Host>,
     asker: Asker,
@@ -108,6 +110,7 @@ fn refused(refusal: &Refusal) -> Answer {
 
 /// What the agent that asks can redeem. With `?wait=` the answer comes when there is something, at the latest after so
 /// many seconds.
+#[utoipa::path(get, path = "/api/tickets/inbox", tag = "tickets", security(("certificate" = []), ("agent_key" = [])), params(d::Waiting), responses(d::Refusals, (status = 200, body = d::TicketInbox), (status = 429, body = d::Refusal, description = "It waits too often at once")))]
 pub(super) async fn inbox(
     State(host): State<Host>,
     asker: Asker,
@@ -161,6 +164,7 @@ pub(super) fn ticket(body: Option<&Value>) -> Result<Option<TicketId>, Answer> {
 }
 
 /// Redeems a ticket.
+#[utoipa::path(post, path = "/api/tickets/validate", tag = "tickets", security(("certificate" = []), ("agent_key" = [])), request_body = d::TicketById, responses(d::BodyRefusals, (status = 200, body = d::RedeemedTicket)))]
 pub(super) async fn validate(
     State(host): State<Host>,
     asker: Asker,
@@ -193,6 +197,7 @@ pub(super) async fn validate(
 }
 
 /// Takes a ticket back: by its id, or by what lists call it.
+#[utoipa::path(delete, path = "/api/tickets/{id}", tag = "tickets", security(("token" = [])), params(("id" = String, Path)), responses(d::Refusals, (status = 200, body = d::Done), (status = 404, body = d::Refusal, description = "There is none")))]
 pub(super) async fn revoke(
     State(host): State<Host>,
     asker: Asker,
@@ -213,6 +218,7 @@ pub(super) async fn revoke(
 }
 
 /// Lists tickets, without what they are redeemed with: `id` is the SHA-256 of that.
+#[utoipa::path(get, path = "/api/tickets", tag = "tickets", security(("token" = [])), params(d::Paged), responses(d::Refusals, (status = 200, body = d::TicketList)))]
 pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> Result<Json<Value>, Answer> {
     asker.somewhere("ticket:read")?;
     let after = page.after.as_deref().map(place).transpose()?;

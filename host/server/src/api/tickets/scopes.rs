@@ -12,6 +12,7 @@ use waystation_store::tickets::{AssignmentFilter, RegisteredScope};
 use super::answer::Answer;
 use super::body::Body;
 use super::caller::{Asker, of_agent};
+use super::described as d;
 use super::form::{Form, Issues};
 use super::page::{Page, time};
 use super::{assignments, instances, policy};
@@ -85,6 +86,7 @@ fn terms(form: &Form<'_>, issues: &mut Issues) -> Option<Terms> {
 }
 
 /// Registers a scope.
+#[utoipa::path(post, path = "/api/tickets/scopes", tag = "tickets", security(("token" = [])), request_body = d::TicketScope, responses(d::BodyRefusals, (status = 201, body = d::RegisteredScopes), (status = 409, body = d::Refusal, description = "There is one of that name")))]
 pub(super) async fn register(
     State(host): State<Host>,
     asker: Asker,
@@ -100,6 +102,7 @@ pub(super) async fn register(
 }
 
 /// Writes a scope anew, in place.
+#[utoipa::path(put, path = "/api/tickets/scopes/{name}", tag = "tickets", security(("token" = [])), params(("name" = String, Path)), request_body = d::TicketScope, responses(d::BodyRefusals, (status = 200, body = d::RegisteredScopes), (status = 404, body = d::Refusal, description = "There is none"), (status = 409, body = d::Refusal, description = "A sub-scope belongs to another scope")))]
 pub(super) async fn update(
     State(host): State<Host>,
     asker: Asker,
@@ -125,6 +128,7 @@ fn told(spec: &ScopeSpec) -> Json<Value> {
 }
 
 /// Removes a scope with all that is its.
+#[utoipa::path(delete, path = "/api/tickets/scopes/{name}", tag = "tickets", security(("token" = [])), params(("name" = String, Path)), responses(d::Refusals, (status = 200, body = d::RemovedScope), (status = 404, body = d::Refusal, description = "There is none")))]
 pub(super) async fn remove(
     State(host): State<Host>,
     asker: Asker,
@@ -161,6 +165,7 @@ fn refused(refusal: &Refusal, name: &ScopeName) -> Answer {
 }
 
 /// The whole registry: scopes by pages, and the first page of the rest with the first.
+#[utoipa::path(get, path = "/api/tickets/scopes", tag = "tickets", security(("token" = [])), params(d::Paged), responses(d::Refusals, (status = 200, body = d::TicketRegistry)))]
 pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> Result<Json<Value>, Answer> {
     asker.somewhere("scope:read")?;
     let after = page.after.as_deref().map(named).transpose()?;

@@ -10,6 +10,7 @@ use waystation_store::tickets::Mark;
 use super::answer::Answer;
 use super::body::Body;
 use super::caller::{Asker, of_agent};
+use super::described as d;
 use super::form::{Form, Issues};
 use super::page::{Page, cursor, place, time};
 use super::requests::ticket;
@@ -33,6 +34,7 @@ pub(super) fn named(text: &str) -> Result<SessionId, Answer> {
 }
 
 /// Opens the session of a ticket that was redeemed.
+#[utoipa::path(post, path = "/api/tickets/sessions", tag = "tickets", security(("certificate" = []), ("agent_key" = [])), request_body = d::TicketById, responses(d::BodyRefusals, (status = 201, body = d::OpenedSession), (status = 409, body = d::Refusal, description = "The ticket has one")))]
 pub(super) async fn open(
     State(host): State<Host>,
     asker: Asker,
@@ -55,6 +57,7 @@ pub(super) async fn open(
 }
 
 /// The target says that a session is alive, and hears whether it is.
+#[utoipa::path(post, path = "/api/tickets/sessions/{id}/heartbeat", tag = "tickets", security(("certificate" = []), ("agent_key" = [])), params(("id" = String, Path)), responses(d::Refusals, (status = 200, body = d::Beat), (status = 404, body = d::Refusal, description = "There is none of theirs")))]
 pub(super) async fn heartbeat(
     State(host): State<Host>,
     asker: Asker,
@@ -74,6 +77,7 @@ pub(super) async fn heartbeat(
 }
 
 /// A party says how a session is.
+#[utoipa::path(patch, path = "/api/tickets/sessions/{id}", tag = "tickets", security(("certificate" = []), ("agent_key" = [])), params(("id" = String, Path)), request_body = d::SessionMark, responses(d::BodyRefusals, (status = 200, body = d::Done), (status = 404, body = d::Refusal, description = "There is none of theirs"), (status = 409, body = d::Refusal, description = "It is over")))]
 pub(super) async fn mark(
     State(host): State<Host>,
     asker: Asker,
@@ -102,6 +106,7 @@ pub(super) async fn mark(
 }
 
 /// Ends a session.
+#[utoipa::path(delete, path = "/api/tickets/sessions/{id}", tag = "tickets", security(("token" = [])), params(("id" = String, Path)), responses(d::Refusals, (status = 200, body = d::Done), (status = 404, body = d::Refusal, description = "There is none")))]
 pub(super) async fn end(
     State(host): State<Host>,
     asker: Asker,
@@ -115,6 +120,7 @@ pub(super) async fn end(
 }
 
 /// Lists sessions.
+#[utoipa::path(get, path = "/api/tickets/sessions", tag = "tickets", security(("token" = [])), params(d::Paged), responses(d::Refusals, (status = 200, body = d::TicketSessions)))]
 pub(super) async fn list(State(host): State<Host>, asker: Asker, page: Page) -> Result<Json<Value>, Answer> {
     asker.somewhere("session:read")?;
     let after = page.after.as_deref().map(place).transpose()?;

@@ -34,6 +34,7 @@ use waystation_store::tickets::{Enrolled, Listener, News};
 use super::answer::Answer;
 use super::approvals;
 use super::caller::Asker;
+use super::described as d;
 use super::own;
 use super::requests::{self, INBOX};
 use crate::host::Host;
@@ -153,6 +154,7 @@ impl Ear {
 }
 
 /// Sends an agent what concerns it, for as long as both want.
+#[utoipa::path(get, path = "/api/tickets/inbox/stream", tag = "tickets", security(("certificate" = []), ("agent_key" = [])), responses(d::Refusals, (status = 200, content_type = "text/event-stream", description = "Events `inbox`, `session`, `ready`, `end`"), (status = 429, body = d::Refusal, description = "It listens too often at once")))]
 pub(super) async fn follow(
     State(host): State<Host>,
     asker: Asker,
