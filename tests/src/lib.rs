@@ -17,6 +17,7 @@ pub mod folder;
 pub mod host;
 pub mod lossy;
 pub mod names;
+pub mod oidc;
 pub mod owner;
 pub mod pair;
 pub mod patience;
@@ -25,6 +26,7 @@ pub mod settings;
 pub mod signing;
 pub mod site;
 pub mod stand_in;
+pub mod totp;
 pub mod wasm;
 
 pub use alone::alone;

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 use futures::StreamExt as _;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 use waystation_tests::api::{list, text};
 use waystation_tests::owner::{OWNER, PASSWORD};
+use waystation_tests::totp::digits;
 use waystation_tests::{Answer, Api, Folder, Host, until};
 
 /// Asks as nobody.
@@ -262,26 +262,6 @@ async fn a_second_factor_is_asked_for_and_used_up() -> Result<()> {
     assert_eq!(send(&ann, Method::POST, &format!("{path}/off"), &off).await?.status, 204);
     assert_eq!(attempt(None).await?.status, 200);
     host.stop().await
-}
-
-/// The six digits of a step (RFC 6238), computed by this test itself.
-fn digits(secret: &str, step: i64) -> Result<String> {
-    let mut bits = (0_u64, 0);
-    let mut key = Vec::new();
-    for letter in secret.bytes() {
-        let at = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|known| *known == letter);
-        bits = (bits.0 << 5 | at.context("no base 32")? as u64, bits.1 + 5);
-        if bits.1 >= 8 {
-            bits.1 -= 8;
-            key.push((bits.0 >> bits.1) as u8);
-        }
-    }
-    let mut mac = Hmac::<sha1::Sha1>::new_from_slice(&key)?;
-    mac.update(&step.to_be_bytes());
-    let hash = mac.finalize().into_bytes();
-    let at = usize::from(hash[19] & 15);
-    let number = u32::from_be_bytes([hash[at] & 0x7f, hash[at + 1], hash[at + 2], hash[at + 3]]);
-    Ok(format!("{:06}", number % 1_000_000))
 }
 
 #[tokio::test]

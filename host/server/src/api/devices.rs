@@ -121,9 +121,9 @@ pub struct WaitingDevice {
 }
 
 /// Only a person who is logged in lets somebody else be them.
-fn person(who: &Who) -> Result<(), Problem> {
+fn person(who: &Who) -> Result<waystation_core::id::LoginId, Problem> {
     let detail = "a device is let in by a person who is logged in, not with an API token";
-    who.login().map(drop).ok_or_else(|| Problem::new(StatusCode::FORBIDDEN, "login-needed", detail))
+    who.login().ok_or_else(|| Problem::new(StatusCode::FORBIDDEN, "login-needed", detail))
 }
 
 /// Says what waits under a short code.
@@ -160,8 +160,8 @@ pub(crate) async fn decide(
     who: Who,
     Body(decision): Body<Decision>,
 ) -> Result<StatusCode, Problem> {
-    person(&who)?;
+    let login = person(&who)?;
     let code: UserCode = parsed(&decision.user_code)?;
-    host.store().decide_device(who.caller(), who.user(), code, decision.approve).await??;
+    host.store().decide_device(who.caller(), (who.user(), login), code, decision.approve).await??;
     Ok(StatusCode::NO_CONTENT)
 }

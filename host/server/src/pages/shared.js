@@ -10,7 +10,7 @@ export function tell(text, bad = false) {
 
 async function ask(path, options) {
   try {
-    const answer = await fetch(path, { ...options, cache: "no-store", credentials: "omit", redirect: "error" });
+    const answer = await fetch(path, { credentials: "omit", ...options, cache: "no-store", redirect: "error" });
     const body = answer.status === 204 ? {} : await answer.json();
     return { ok: answer.ok, body, code: body.code, detail: body.detail };
   } catch {
@@ -22,9 +22,10 @@ const authorized = (token) => (token ? { authorization: `Bearer ${token}` } : {}
 
 export const get = (path, token) => ask(path, { headers: authorized(token) });
 
-export const post = (path, body, token) =>
+export const post = (path, body, token, credentials = "omit") =>
   ask(path, {
     method: "POST",
+    credentials,
     headers: { "content-type": "application/json", ...authorized(token) },
     body: JSON.stringify(body),
   });
