@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Url};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 use crate::api::Answer;
 use crate::{Folder, built, settings};
@@ -26,6 +26,8 @@ pub const PUBLIC: &str = "http://waystation.test";
 /// A real provider: `oidc-provider`, in a process of its own, which ends when this is dropped.
 pub struct Provider {
     _child: Child,
+    // What it says later goes nowhere, but it must be able to say it.
+    _said: Lines<BufReader<ChildStdout>>,
     issuer: String,
 }
 
@@ -46,7 +48,7 @@ impl Provider {
         let mut lines = BufReader::new(stdout).lines();
         let first = tokio::time::timeout(crate::patience::PATIENCE, lines.next_line());
         let issuer = first.await.context("the provider does not start")??;
-        Ok(Self { _child: child, issuer: issuer.context("the provider ended")? })
+        Ok(Self { _child: child, _said: lines, issuer: issuer.context("the provider ended")? })
     }
 
     /// What it calls itself.

@@ -130,7 +130,6 @@ pub(crate) fn token(header: &Value, claims: &Value, sign: Sign<'_>) -> String {
 /// Somebody who was sent to the provider, and is there.
 pub(crate) struct Asked {
     pub(crate) browser: Browser,
-    pub(crate) to: Url,
     pub(crate) state: String,
     pub(crate) nonce: String,
 }
@@ -152,7 +151,7 @@ impl Asked {
         let (state, nonce) = (of("state")?, of("nonce")?);
         ensure!(of("code_challenge_method")? == "S256" && of("code_challenge")?.len() == 43, "{to}");
         ensure!(of("response_type")? == "code" && of("redirect_uri")? == BACK, "{to}");
-        Ok(Self { browser, to, state, nonce })
+        Ok(Self { browser, state, nonce })
     }
 
     /// Comes back with a code.

@@ -51,7 +51,7 @@ async fn a_provider_that_talks_nonsense_sends_nobody_anywhere() -> Result<()> {
         ("half", Reply::Half(b"{\"issuer\":".to_vec()), "provider-unreachable"),
         ("raw", Reply::Raw(b"no HTTP at all\r\n\r\n".to_vec()), "provider-unreachable"),
         ("keys-plain", with("keys-plain", "jwks_uri", json!("http://id.example/jwks")), "provider-unsafe"),
-        ("keys-inside", with("keys-inside", "jwks_uri", json!("file:///etc/passwd")), "provider-unsafe"),
+        ("keys-inside", with("keys-inside", "jwks_uri", json!("file:///etc/passwd")), "provider-metadata"),
         ("script", with("script", "authorization_endpoint", json!("javascript:alert(1)")), "provider-unsafe"),
     ];
     let names: Vec<&str> = cases.iter().map(|(name, ..)| *name).collect();

@@ -124,7 +124,7 @@ const CASES: &[(&str, &[&str])] = &[
         &[
             "3:10 invalid-value `identity.oidc.corp.issuer` must be an https URL such as \
              \"https://id.example.org\"; http is for this machine only, not \"http://id.example\"",
-            "4:13 invalid-value `identity.oidc.corp.client_id` must be 1 to 1024 bytes without control characters, not \"\"",
+            "4:13 invalid-value `identity.oidc.corp.client_id` must be 1 to 512 bytes without control characters, not \"\"",
             "5:1 unknown-key `identity.oidc.corp.secret` is not a known key | valid keys here: `ca_file`, `client_id`, \
              `client_secret`, `issuer`, `join`, `scopes`, `second_factor`, `title`",
         ],
