@@ -312,7 +312,7 @@ fn how(metadata: &Metadata) -> AuthType {
 
 /// A word of a provider for the log: nothing that was not meant as one.
 fn plain(word: &str) -> String {
-    word.chars().filter(|c| c.is_ascii_graphic()).take(64).collect()
+    word.chars().filter(char::is_ascii_graphic).take(64).collect()
 }
 
 /// Without what was in the answer.

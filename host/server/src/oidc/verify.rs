@@ -90,7 +90,7 @@ pub(super) fn verify(
                 true => Ok(()),
                 false => Err("it is of a time to come".to_owned()),
             });
-    let claims = token.claims(&verifier, *nonce).map_err(told)?;
+    let claims = token.claims(&verifier, *nonce).map_err(|e| told(&e))?;
     // Who it was made for, where that is said.
     if claims.authorized_party().is_some_and(|party| party != *client) {
         return Err(refused("id-token-azp", "it was made for another client"));
@@ -119,10 +119,10 @@ fn payload(token: &str) -> Option<Map<String, Value>> {
     }
 }
 
-fn told(error: ClaimsVerificationError) -> Refused {
+fn told(error: &ClaimsVerificationError) -> Refused {
     use ClaimsVerificationError as E;
     use SignatureVerificationError as S;
-    let code = match &error {
+    let code = match error {
         E::Expired(_) => "id-token-time",
         E::InvalidAudience(_) => "id-token-audience",
         E::InvalidIssuer(_) => "id-token-issuer",
@@ -134,7 +134,7 @@ fn told(error: ClaimsVerificationError) -> Refused {
         E::SignatureVerification(_) => "id-token-signature",
         _ => "id-token",
     };
-    let why = match &error {
+    let why = match error {
         E::SignatureVerification(signature) => format!("{error}: {signature}"),
         _ => error.to_string(),
     };

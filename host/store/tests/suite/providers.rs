@@ -298,6 +298,10 @@ pub(crate) async fn identities_of_another_tenant_are_nobodys(db: Db) {
     assert!(returns(&store, &kept, 8).await.is_some(), "and not used up by that");
 }
 
+async fn digests(raw: &mut sqlx::AnyConnection, of: &'static str) -> Vec<(Vec<u8>, Vec<u8>)> {
+    sqlx::query_as(of).fetch_all(raw).await.unwrap()
+}
+
 pub(crate) async fn no_secret_of_a_login_at_a_provider_is_in_the_database(db: Db) {
     let store = db.open().await;
     add(&store, "ann").await;
@@ -305,10 +309,8 @@ pub(crate) async fn no_secret_of_a_login_at_a_provider_is_in_the_database(db: Db
     let kept = ask(&store, 0, OFTEN).await.unwrap();
     let entry = comes(&store, "s-1", 1).await.unwrap();
     let mut raw = db.raw().await;
-    let (states, codes): (Vec<(Vec<u8>, Vec<u8>)>, Vec<(Vec<u8>, Vec<u8>)>) = (
-        sqlx::query_as("SELECT digest, browser FROM provider_states").fetch_all(&mut raw).await.unwrap(),
-        sqlx::query_as("SELECT digest, browser FROM provider_codes").fetch_all(&mut raw).await.unwrap(),
-    );
+    let states = digests(&mut raw, "SELECT digest, browser FROM provider_states").await;
+    let codes = digests(&mut raw, "SELECT digest, browser FROM provider_codes").await;
     for (rows, secrets) in
         [(states, [kept.0.reveal(), kept.1.reveal()]), (codes, [entry.0.reveal(), entry.1.reveal()])]
     {
