@@ -135,7 +135,8 @@ impl Provider {
             issuer,
             client: ClientId::new(settings.client_id.clone()),
             secret,
-            scopes: settings.scopes.iter().cloned().map(Scope::new).collect(),
+            // That one is always asked for.
+            scopes: settings.scopes.iter().filter(|one| *one != "openid").cloned().map(Scope::new).collect(),
             redirect,
             second_factor: settings.second_factor,
             join: settings.join.clone(),

@@ -115,7 +115,7 @@ const CASES: &[(&str, &[&str])] = &[
         &[
             "1:16 missing-key `identity.oidc.corp` sends people back to `server.public_url`, which is not set | add \
              it: the URL under which their browsers reach this host",
-            "4:49 invalid-value `identity.oidc.corp.join.roles`: a role name must be 1 to 128 characters, start with \
+            "4:48 invalid-value `identity.oidc.corp.join.roles`: a role name must be 1 to 128 characters, start with \
              a-z or 0-9 and hold only a-z, 0-9 and ._-; choose such a name",
         ],
     ),

@@ -13,7 +13,7 @@ word!(
     /// is for this machine only.
     Issuer,
     "issuer",
-    Some("^https?://[^?#@\\s]+$"),
+    Some("^(https://|http://(localhost|127\\.|\\[::1\\]))[^?#@\\s]*$"),
     |text| {
         let url = HttpUrl::read(text)?;
         let here = match url.as_url().host() {
