@@ -44,6 +44,14 @@ pub fn javascript() -> Result<PathBuf> {
     from_environment("WAYSTATION_SIGSTORE_JS").map(PathBuf::from)
 }
 
+/// The folder with the provider of logins.
+///
+/// # Errors
+/// When it is not known.
+pub fn oidc() -> Result<PathBuf> {
+    from_environment("WAYSTATION_OIDC_JS").map(PathBuf::from)
+}
+
 /// The Python interpreter that has the clients of Sigstore and of ORAS.
 ///
 /// # Errors

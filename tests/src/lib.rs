@@ -17,6 +17,7 @@ pub mod folder;
 pub mod host;
 pub mod lossy;
 pub mod names;
+pub mod oidc;
 pub mod owner;
 pub mod pair;
 pub mod patience;

@@ -1,5 +1,5 @@
-//! Clients of others, in languages of others, that read what we write: Sigstore's and ORAS's. Their versions are pinned
-//! in `tests/readers`.
+//! Programs of others, in languages of others: clients that read what we write, Sigstore's and ORAS's, and a provider that
+//! users log in at. Their versions are pinned in `tests/readers` and `tests/oidc`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,6 +21,25 @@ pub(crate) fn javascript(layout: &Layout) -> Result<PathBuf> {
         fs::copy(&package, home.join("package.json"))?;
         let mut command = Command::new("npm");
         command.args(["install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]);
+        proc::run(command.current_dir(&home).stdout(Stdio::null()))
+    })?;
+    Ok(home)
+}
+
+/// A provider of logins (OpenID Connect): the folder with its `node_modules`. Every part of it is pinned.
+pub(crate) fn oidc(layout: &Layout) -> Result<PathBuf> {
+    let folder = layout.root().join("tests/oidc");
+    let files = ["package.json", "package-lock.json"];
+    let pins = files.map(|file| folder.join(file));
+    node()?;
+    let home = cache::tools(layout, "oidc-js", &pins)?;
+    cache::install_once(&home, || {
+        say::step("tools", "npm ci oidc-provider, once");
+        for (file, pin) in files.iter().zip(&pins) {
+            fs::copy(pin, home.join(file))?;
+        }
+        let mut command = Command::new("npm");
+        command.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
         proc::run(command.current_dir(&home).stdout(Stdio::null()))
     })?;
     Ok(home)

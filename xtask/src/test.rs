@@ -32,6 +32,7 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
         }
     }
     let (javascript, python) = (readers::javascript(layout)?, readers::python(layout)?);
+    let oidc = readers::oidc(layout)?;
     let sdk_js = sdk::build(layout)?;
     let postgres = Postgres::start()?;
 
@@ -60,6 +61,7 @@ pub(crate) fn run(layout: &Layout, filter: &[String]) -> Result<()> {
         command.env("WAYSTATION_FIXTURES_DIR", layout.fixtures_out());
         command.env("WAYSTATION_SUPPLY_DIR", layout.supply());
         command.env("WAYSTATION_SIGSTORE_JS", &javascript).env("WAYSTATION_READERS_PYTHON", &python);
+        command.env("WAYSTATION_OIDC_JS", &oidc);
         command.env("WAYSTATION_SDK_JS", sdk_js.join("package"));
         command.env("WAYSTATION_BIN", &binary).env("WAYSTATION_RESET_BIN", &resetting);
         command.env("WAYSTATION_TEST_RUST", wasm::environment(layout, &toolchain));

@@ -110,6 +110,11 @@ impl Client {
         Ok(known.access_token)
     }
 
+    /// Asks as nobody.
+    pub(crate) async fn get_open<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
+        whole(self.answered(Method::GET, self.url(&V1, path, &[])?, None, None).await?).await
+    }
+
     /// Sends as nobody: to log in.
     pub(crate) async fn post_open<T: DeserializeOwned>(
         &self,

@@ -109,6 +109,11 @@ id!(
     "an API token id"
 );
 id!(
+    /// Who somebody is at a provider that they log in at.
+    IdentityId,
+    "the id of an identity"
+);
+id!(
     /// One access token of a login.
     AccessTokenId,
     "an access token id"

@@ -146,6 +146,12 @@ name!(
     "._+@-"
 );
 name!(
+    /// A provider that users log in at, as the configuration calls it.
+    ProviderName,
+    "the name of a provider",
+    "-"
+);
+name!(
     /// What an API token is called; unique among those of a user.
     TokenName,
     "a token name",

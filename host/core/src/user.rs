@@ -3,11 +3,17 @@
 use jiff::Timestamp;
 
 use crate::access::Scope;
-use crate::id::{ApiTokenId, LoginId, UserId};
-use crate::name::{RoleName, TokenName, UserName};
+use crate::id::{ApiTokenId, IdentityId, LoginId, UserId};
+use crate::name::{ProviderName, RoleName, TokenName, UserName};
 
 /// API tokens of one user, at most.
 pub const MAX_TOKENS: u32 = 100;
+
+/// Of how many subjects of providers one user can be.
+pub const MAX_IDENTITIES: u32 = 10;
+
+/// The longest subject, in bytes (OpenID Connect Core 1.0, section 2).
+pub const MAX_SUBJECT: usize = 255;
 
 /// A person, or a service: something that acts with API tokens only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +30,8 @@ pub struct User {
     pub password: bool,
     /// A second factor is asked for.
     pub totp: bool,
+    /// How many identities they have at providers, to log in with.
+    pub identities: u32,
     /// Since when.
     pub created_at: Timestamp,
     /// Since when they are locked out.
@@ -35,7 +43,7 @@ pub struct User {
 pub struct Login {
     /// Which.
     pub id: LoginId,
-    /// By what: `password`, `link`, `device`.
+    /// By what: `password`, `link`, `device`, `oidc:PROVIDER`.
     pub method: String,
     /// Where it was begun from.
     pub address: Option<String>,
@@ -66,6 +74,95 @@ pub struct TokenRecord {
     pub expires_at: Timestamp,
     /// When it was last used, within a minute.
     pub used_at: Option<Timestamp>,
+}
+
+/// Who somebody is to a provider, as it says: case matters, and it means nothing elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Subject(String);
+
+/// A text that is no subject.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a subject is 1 to {MAX_SUBJECT} visible ASCII characters, as the provider has it; copy it whole")]
+pub struct InvalidSubject;
+
+impl Subject {
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for Subject {
+    type Err = InvalidSubject;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let good = (1..=MAX_SUBJECT).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        if good { Ok(Self(text.to_owned())) } else { Err(InvalidSubject) }
+    }
+}
+
+/// Who a user is at a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Which.
+    pub id: IdentityId,
+    /// The provider, as the configuration calls it.
+    pub provider: ProviderName,
+    /// The provider, as it calls itself. Under another one, the subject is somebody else.
+    pub issuer: String,
+    /// Who they are to it.
+    pub subject: Subject,
+    /// They became a user by coming: nobody bound it to them.
+    pub joined: bool,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// When somebody last logged in by it.
+    pub used_at: Option<Timestamp>,
+}
+
+/// Why somebody whom a provider vouches for does not get in. Told to the record, not to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAdmitted {
+    /// Nobody bound this subject to a user, and nobody becomes one by coming.
+    #[error("no user has this subject")]
+    Unknown,
+    /// None of the values that are asked for is in the claim.
+    #[error("the claim has none of the values that it takes")]
+    NotAMember,
+    /// The user is locked out.
+    #[error("the user is locked out")]
+    Locked,
+    /// What they would be called is no name of a user.
+    #[error("the claim that they would be named by is no name of a user")]
+    NoName,
+    /// Somebody has the name that they would get.
+    #[error("another user has the name that they would get")]
+    NameTaken,
+    /// A role that they would get is not there.
+    #[error("a role that they would get is not there")]
+    NoRole,
+}
+
+impl NotAdmitted {
+    /// The stable word for the record.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown-subject",
+            Self::NotAMember => "not-a-member",
+            Self::Locked => "user-locked",
+            Self::NoName => "no-user-name",
+            Self::NameTaken => "user-taken",
+            Self::NoRole => "no-such-role",
+        }
+    }
 }
 
 /// Why something about users is refused.
@@ -107,6 +204,15 @@ pub enum UserRefusal {
     /// No such login, or somebody else's.
     #[error("there is no such login, or it has ended")]
     NoLogin,
+    /// No such identity, or another user's.
+    #[error("this user has no such identity; `waystation user show` lists them")]
+    NoIdentity,
+    /// Somebody is bound to this subject.
+    #[error("a user has this identity already; unbind it there first")]
+    IdentityTaken,
+    /// More identities than a user has.
+    #[error("a user has at most {MAX_IDENTITIES} identities; unbind those that are not used")]
+    TooManyIdentities,
     /// A second factor that is asked for already.
     #[error("a second factor is set up already; turn it off first")]
     TotpOn,
@@ -132,8 +238,27 @@ impl UserRefusal {
             Self::TokenTaken => "token-taken",
             Self::TooManyTokens => "too-many-tokens",
             Self::NoLogin => "no-such-login",
+            Self::NoIdentity => "no-such-identity",
+            Self::IdentityTaken => "identity-taken",
+            Self::TooManyIdentities => "too-many-identities",
             Self::TotpOn => "second-factor-on",
             Self::TotpOff => "second-factor-off",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_taken_as_it_is_or_not_at_all() {
+        for good in ["a", "A", "auth0|5f7c", "https://id.example/u?x=1", &"x".repeat(MAX_SUBJECT)] {
+            assert_eq!(good.parse::<Subject>().unwrap().as_str(), good);
+        }
+        assert_ne!("a".parse::<Subject>(), "A".parse::<Subject>());
+        for bad in ["", " ", "a b", "a\0", "a\n", "ä", &"x".repeat(MAX_SUBJECT + 1)] {
+            assert_eq!(bad.parse::<Subject>(), Err(InvalidSubject), "{bad:?}");
         }
     }
 }

@@ -75,6 +75,27 @@ kind!(
     "a link to become owner"
 );
 kind!(
+    /// What a provider is to send back with somebody (`state` of OAuth 2.0).
+    Asked,
+    AskedToken,
+    "wsq_",
+    "the state of a login"
+);
+kind!(
+    /// What a browser is known by that was sent to a provider.
+    Browser,
+    BrowserToken,
+    "wsb_",
+    "the cookie of a login"
+);
+kind!(
+    /// What somebody who came back from a provider logs in with, once.
+    Entry,
+    EntryCode,
+    "wso_",
+    "the code of a login"
+);
+kind!(
     /// What a device asks with whether somebody let it in.
     Device,
     DeviceCode,

@@ -68,6 +68,9 @@ pub enum IdentityError {
     /// A refresh token that was used before: somebody else has it too.
     #[error("this refresh token was used before, so its login has ended; log in again")]
     Reused,
+    /// More logins wait for a provider than may.
+    #[error("too many logins wait for a provider; try again in a few minutes")]
+    Crowded,
     /// A link or a code that there is not, or not any more.
     #[error("there is no such link or code any more; ask for a new one")]
     Gone,
@@ -132,6 +135,7 @@ impl IdentityError {
             Self::Purpose => "jwt-purpose",
             Self::Ended => "login-ended",
             Self::Reused => "refresh-reused",
+            Self::Crowded => "too-many-waiting",
             Self::Gone => "gone",
             Self::OwnerExists => "owner-exists",
             Self::Sealed => "sealed-with-another-key",

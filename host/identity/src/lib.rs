@@ -26,8 +26,9 @@ mod refresh;
 mod totp;
 
 pub use credential::{
-    Agent, AgentKey, Api, ApiToken, Credential, CredentialDigest, Device, DeviceCode, Enrolment,
-    EnrolmentToken, Kind, Link, LinkToken, RANDOM, Refresh, RefreshToken,
+    Agent, AgentKey, Api, ApiToken, Asked, AskedToken, Browser, BrowserToken, Credential, CredentialDigest,
+    Device, DeviceCode, Enrolment, EnrolmentToken, Entry, EntryCode, Kind, Link, LinkToken, RANDOM, Refresh,
+    RefreshToken,
 };
 pub use device::{
     DEVICE_LIFE, DeviceLogin, DeviceState, INTERVAL, MAX_INTERVAL, Poll, SLOW_DOWN, UserCode, decide_device,

@@ -62,6 +62,14 @@ pub enum StartError {
     /// The keys that tokens are signed with do not go together.
     #[error(transparent)]
     Identity(#[from] waystation_identity::IdentityError),
+    /// A provider that users log in at cannot be asked.
+    #[error("cannot use the provider `{name}`: {why}")]
+    Provider {
+        /// Which.
+        name: String,
+        /// Why not.
+        why: String,
+    },
     /// The address is not to be had.
     #[error("cannot listen on {address}: {message}; set another `server.listen`")]
     Listen {
@@ -85,6 +93,7 @@ impl StartError {
             Self::PkiFile { .. } => "pki-file",
             Self::Key { file, .. } => file.name,
             Self::Identity(e) => e.code(),
+            Self::Provider { .. } => "provider",
             Self::Listen { .. } => "listen",
         }
     }

@@ -31,6 +31,7 @@ use crate::hooks::{self, DatabaseRegistry, Hooks};
 use crate::identity::Identity;
 use crate::kv::DatabaseKv;
 use crate::listener::{self, Bounds};
+use crate::oidc::Providers;
 use crate::pki::{self, Pki};
 use crate::plugins::{Loading, Plugins};
 use crate::quarantine;
@@ -54,6 +55,7 @@ struct Inner {
     watched: tokio::sync::Mutex<Watched>,
     checker: Checker,
     users: Users,
+    providers: Providers,
     owner_link: Option<OwnerLink>,
     pki: Pki,
     tickets: Tickets,
@@ -87,6 +89,7 @@ impl Host {
         let pki = Pki::open(&config, Timestamp::now())?;
         let tickets = Tickets::open(&config)?;
         let users = Users::open(&config, Timestamp::now())?;
+        let providers = Providers::open(&config, &environment)?;
         let store = Store::open(&config.database_url()?.0.expose().parse()?, identity.id).await?;
         let routed = Arc::clone(&config);
         store.route_events(move |event| routing::channels(&routed, event));
@@ -143,6 +146,7 @@ impl Host {
             watched,
             checker,
             users,
+            providers,
             owner_link,
             pki,
             tickets,
@@ -243,6 +247,11 @@ impl Host {
     /// What users prove themselves with.
     pub(crate) fn users(&self) -> &Users {
         &self.inner.users
+    }
+
+    /// Where users log in who do not do it here.
+    pub(crate) fn providers(&self) -> &Providers {
+        &self.inner.providers
     }
 
     /// Who connects, by certificate.

@@ -22,6 +22,7 @@ mod key_file;
 mod kv;
 mod listener;
 mod message;
+mod oidc;
 pub mod pki;
 pub mod plan;
 pub mod plugins;

@@ -14,13 +14,14 @@ use sqlx::{
 use crate::{error::StoreError, store::Backend};
 
 /// Version, what it does, and its text. Append only: what was released is never edited.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "initial", include_str!("../../../migrations/0001_initial.sql")),
     (2, "plugin history", include_str!("../../../migrations/0002_plugin_history.sql")),
     (3, "tickets", include_str!("../../../migrations/0003_tickets.sql")),
     (4, "users", include_str!("../../../migrations/0004_users.sql")),
     (5, "enrolment", include_str!("../../../migrations/0005_enrolment.sql")),
     (6, "hooks", include_str!("../../../migrations/0006_hooks.sql")),
+    (7, "oidc", include_str!("../../../migrations/0007_oidc.sql")),
     (8, "approvals", include_str!("../../../migrations/0008_approvals.sql")),
     (9, "reset", include_str!("../../../migrations/0009_reset.sql")),
 ];

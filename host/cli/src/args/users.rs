@@ -33,6 +33,9 @@ pub(crate) struct Login {
     /// Show a code, and be let in from where you are logged in already
     #[arg(long)]
     pub(crate) device: bool,
+    /// Log in at this provider, in a browser, which then lets this command in
+    #[arg(long, value_name = "PROVIDER", conflicts_with_all = ["device", "name", "password_stdin", "code"])]
+    pub(crate) provider: Option<String>,
 }
 
 /// `waystation account`
@@ -108,6 +111,28 @@ pub(crate) enum User {
         /// Ask them for no second factor any more
         #[arg(long)]
         without_second_factor: bool,
+    },
+    /// Let a user log in at a provider
+    Bind {
+        /// The user
+        name: String,
+        /// The provider, as the configuration of the host calls it
+        #[arg(long)]
+        provider: String,
+        /// Who they are there: `sub` of its ID tokens, letter by letter
+        #[arg(long)]
+        subject: String,
+    },
+    /// Take that back; the logins that came by it end
+    Unbind {
+        /// The user
+        name: String,
+        /// The provider
+        #[arg(long)]
+        provider: String,
+        /// Who they are there; needed where they are several
+        #[arg(long)]
+        subject: Option<String>,
     },
     /// Lock a user out: logins end, tokens speak for nobody
     Lock {

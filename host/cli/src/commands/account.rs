@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::json;
 use waystation_server::api::account::{LoginList, Me, RecoveryCodes, SecondFactor};
 use waystation_server::api::devices::WaitingDevice;
+use waystation_server::api::identities::IdentityList;
 
 use crate::args::{Account, Global};
 use crate::client::Client;
@@ -15,12 +16,20 @@ pub(crate) async fn run(global: &Global, command: &Account) -> Outcome {
     match command {
         Account::Show => {
             let me: Me = client.get(&["auth", "me"], &[]).await?;
+            let list: IdentityList = client.get(&["auth", "identities"], &[]).await?;
             if global.json {
-                return Ok(output::json(&me)?);
+                let mut value = serde_json::to_value(&me)?;
+                if let (Some(value), Ok(list)) =
+                    (value.as_object_mut(), serde_json::to_value(&list.identities))
+                {
+                    value.insert("identities".to_owned(), list);
+                }
+                return Ok(output::json(&value)?);
             }
             let with = me.token.map(|token| format!(", with the token {token}")).unwrap_or_default();
             let roles = if me.roles.is_empty() { "no role".to_owned() } else { me.roles.join(" ") };
             output::line(format!("{}{with}: {roles}", me.name));
+            list.identities.iter().for_each(super::user::identity);
             Ok(())
         }
         Account::Password => {

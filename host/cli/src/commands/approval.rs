@@ -96,7 +96,9 @@ fn decided(global: &Global, one: &ApprovalView) -> Outcome {
     let said = one.approved_by.len();
     output::note(match one.state.as_str() {
         "waiting" => format!("{said} of {} said yes; it waits for more", one.people),
-        "approved" => format!("approved; {} gets its ticket when it asks again, until {}", one.source, one.until),
+        "approved" => {
+            format!("approved; {} gets its ticket when it asks again, until {}", one.source, one.until)
+        }
         state => format!("{} is {state}", one.id),
     });
     Ok(())

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use waystation_server::LINK_FILE;
 use waystation_server::api::devices::DeviceCodes;
 use waystation_server::api::login::{LinkView, Tokens};
+use waystation_server::api::oidc::{ProviderList, ProviderView};
 
 use crate::args::{Global, Login, Welcome};
 use crate::client::Client;
@@ -65,7 +66,11 @@ fn link(global: &Global, welcome: &Welcome) -> Result<String, Failure> {
 /// Logs in.
 pub(crate) async fn run(global: &Global, login: &Login) -> Outcome {
     let client = Client::new(global)?;
-    let tokens = if login.device { by_device(&client).await? } else { by_password(&client, login).await? };
+    let provider = login.provider.as_deref();
+    let tokens = match login.device || provider.is_some() {
+        true => by_device(&client, provider).await?,
+        false => by_password(&client, login).await?,
+    };
     logged_in(global, &client, &tokens).await
 }
 
@@ -89,12 +94,24 @@ async fn by_password(client: &Client, login: &Login) -> Result<Tokens, Failure> 
     }
 }
 
-async fn by_device(client: &Client) -> Result<Tokens, Failure> {
+async fn by_device(client: &Client, provider: Option<&str>) -> Result<Tokens, Failure> {
     const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+    let provider = match provider {
+        Some(name) => Some(known(client, name).await?),
+        None => None,
+    };
     let codes: DeviceCodes = client.post_open(&["auth", "device"], &json!({})).await?;
     output::note(format!("The code is {}", codes.user_code));
-    output::note(format!("Where you are logged in: waystation account let-in {}", codes.user_code));
-    output::note(format!("Or at {}", client.address(&codes.verification_uri)));
+    match provider {
+        // The page then asks whether this is the code that is shown here.
+        Some(provider) => {
+            output::note(format!("Log in at {}?next=/device?user_code={}", provider.url, codes.user_code));
+        }
+        None => {
+            output::note(format!("Where you are logged in: waystation account let-in {}", codes.user_code));
+            output::note(format!("Or at {}", client.address(&codes.verification_uri)));
+        }
+    }
     let mut wait = codes.interval.max(1);
     loop {
         tokio::time::sleep(Duration::from_secs(wait)).await;
@@ -116,6 +133,20 @@ async fn by_device(client: &Client) -> Result<Tokens, Failure> {
             }
         }
     }
+}
+
+/// The provider of that name.
+async fn known(client: &Client, name: &str) -> Result<ProviderView, Failure> {
+    let list: ProviderList = client.get_open(&["auth", "providers"]).await?;
+    let names: Vec<String> = list.providers.iter().map(|one| one.name.clone()).collect();
+    if let Some(found) = list.providers.into_iter().find(|one| one.name == name) {
+        return Ok(found);
+    }
+    let failure = Failure::new(Exit::NotFound, format!("the host knows no provider `{name}`"));
+    Err(failure.code("no-such-provider").hint(match names.is_empty() {
+        true => "it has none; log in with name and password".to_owned(),
+        false => format!("it knows: {}", names.join(", ")),
+    }))
 }
 
 async fn logged_in(global: &Global, client: &Client, tokens: &Tokens) -> Outcome {

@@ -3,6 +3,7 @@
 use http::Method;
 use serde_json::json;
 use waystation_core::name::InvalidName;
+use waystation_server::api::identities::{IdentityList, IdentityView};
 use waystation_server::api::users::{AddedUser, PasswordLink, UserPage, UserView};
 
 use crate::args::{Global, User};
@@ -14,7 +15,40 @@ pub(crate) async fn run(global: &Global, command: &User) -> Outcome {
     let client = || Client::new(global);
     match command {
         User::List => list(global, &client()?).await,
-        User::Show { name } => show(global, &client()?.get(&["users", name], &[]).await?),
+        User::Show { name } => {
+            let client = client()?;
+            let user: UserView = client.get(&["users", name], &[]).await?;
+            let list: IdentityList = client.get(&["users", name, "identities"], &[]).await?;
+            if global.json {
+                let mut value = serde_json::to_value(&user)?;
+                if let (Some(value), Ok(list)) =
+                    (value.as_object_mut(), serde_json::to_value(&list.identities))
+                {
+                    value.insert("identities".to_owned(), list);
+                }
+                return Ok(output::json(&value)?);
+            }
+            show(global, &user)?;
+            list.identities.iter().for_each(identity);
+            Ok(())
+        }
+        User::Bind { name, provider, subject } => {
+            let body = json!({ "provider": provider, "subject": subject });
+            let bound: IdentityView = client()?.post(&["users", name, "identities"], &body).await?;
+            if global.json {
+                return Ok(output::json(&bound)?);
+            }
+            output::note(format!("{name} logs in at {provider} as {subject}"));
+            Ok(())
+        }
+        User::Unbind { name, provider, subject } => {
+            let client = client()?;
+            let list: IdentityList = client.get(&["users", name, "identities"], &[]).await?;
+            let one = pick(&list, provider, subject.as_deref())?;
+            client.delete(&["users", name, "identities", &one.id]).await?;
+            output::note(format!("{name} does not log in at {provider} as {} any more", one.subject));
+            Ok(())
+        }
         User::Add { name, roles, service } => {
             let (client, body) = (client()?, json!({ "name": name, "roles": roles, "service": service }));
             let added: AddedUser = client.post(&["users"], &body).await?;
@@ -87,6 +121,37 @@ fn show(global: &Global, user: &UserView) -> Outcome {
     Ok(())
 }
 
+/// Who somebody is at a provider.
+pub(super) fn identity(identity: &IdentityView) {
+    let joined = if identity.joined { ", and became a user so" } else { "" };
+    output::line(format!("logs in at {} as {}{joined}", identity.provider, identity.subject));
+}
+
+/// The one that is meant.
+fn pick<'a>(
+    list: &'a IdentityList,
+    provider: &str,
+    subject: Option<&str>,
+) -> Result<&'a IdentityView, Failure> {
+    let mut fit = list
+        .identities
+        .iter()
+        .filter(|one| one.provider == provider && subject.is_none_or(|subject| one.subject == subject));
+    match (fit.next(), fit.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => {
+            let message = "this user has no such identity";
+            Err(Failure::new(Exit::NotFound, message).code("no-such-identity"))
+        }
+        (Some(_), Some(_)) => {
+            let message = format!("this user logs in at {provider} as several");
+            Err(Failure::new(Exit::Usage, message)
+                .code("several-identities")
+                .hint("say which with --subject"))
+        }
+    }
+}
+
 fn roles(user: &UserView) -> String {
     if user.roles.is_empty() { "no role".to_owned() } else { user.roles.join(" ") }
 }
@@ -95,6 +160,7 @@ fn state(user: &UserView) -> &'static str {
     match (user.locked_at, user.service, user.password, user.second_factor) {
         (Some(_), ..) => "locked out",
         (_, true, ..) => "service",
+        (_, _, false, _) if user.identities > 0 => "logs in at a provider",
         (_, _, false, _) => "no password yet",
         (_, _, _, true) => "with a second factor",
         _ => "with a password",

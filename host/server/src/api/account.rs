@@ -55,7 +55,7 @@ pub(crate) async fn logout(State(host): State<Host>, who: Who) -> Result<StatusC
 pub struct LoginView {
     /// Its id.
     pub id: String,
-    /// By what: `password`, `link`, `device`.
+    /// By what: `password`, `link`, `device`, `oidc:PROVIDER`.
     pub method: String,
     /// Where it was begun from.
     pub address: Option<String>,

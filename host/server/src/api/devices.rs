@@ -155,8 +155,8 @@ pub(crate) async fn decide(
     Body(decision): Body<Decision>,
 ) -> Result<StatusCode, Problem> {
     // It is another way in, for longer.
-    who.just_logged_in()?;
+    let login = who.just_logged_in()?;
     let code: UserCode = parsed(&decision.user_code)?;
-    host.store().decide_device(who.caller(), who.user(), code, decision.approve).await??;
+    host.store().decide_device(who.caller(), (who.user(), login), code, decision.approve).await??;
     Ok(StatusCode::NO_CONTENT)
 }

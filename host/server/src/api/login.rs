@@ -133,7 +133,11 @@ pub(crate) async fn login(
 }
 
 /// Whether a code is of somebody's second factor: six digits of the app, or a recovery code.
-async fn second(host: &Host, user: &Admitted, code: &str) -> Result<Result<Proven, IdentityError>, Problem> {
+pub(super) async fn second(
+    host: &Host,
+    user: &Admitted,
+    code: &str,
+) -> Result<Result<Proven, IdentityError>, Problem> {
     let Some((sealed, last)) = &user.totp else { return Ok(Err(IdentityError::WrongCode)) };
     let code = code.trim();
     if code.len() == 6 {

@@ -23,10 +23,12 @@ pub mod enrolments;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod events;
 mod health;
+pub mod identities;
 mod items;
 pub mod login;
 #[expect(unused_qualifications, reason = "generated from the paths")]
 mod metrics;
+pub mod oidc;
 mod openapi;
 pub(crate) mod origin;
 mod page;
@@ -125,6 +127,7 @@ fn v1() -> Routed {
         .route("/auth/second-factor", post(account::begin_totp))
         .route("/auth/second-factor/confirm", post(account::confirm_totp))
         .route("/auth/second-factor/off", post(account::end_totp))
+        .route("/auth/identities", get(identities::own))
         .route("/auth/device", get(devices::show))
         .route("/auth/device/decide", post(devices::decide))
         .route("/users", get(users::list).post(users::add))
@@ -134,6 +137,8 @@ fn v1() -> Routed {
         .route("/users/{name}/logout", post(users::logout))
         .route("/users/{name}/roles", put(users::assign))
         .route("/users/{name}/password-link", post(users::password_link))
+        .route("/users/{name}/identities", get(identities::list).post(identities::bind))
+        .route("/users/{name}/identities/{id}", delete(identities::unbind))
         .route("/roles", get(roles::list))
         .route("/roles/{name}", put(roles::put).delete(roles::remove))
         .route("/access/explain", get(roles::why))
@@ -155,6 +160,10 @@ fn open() -> Routed {
     routed! {
         .route("/api/v1/auth/login", post(login::login))
         .route("/api/v1/auth/refresh", post(login::refresh))
+        .route("/login/oidc/{provider}", get(oidc::start))
+        .route("/login/oidc/{provider}/callback", get(oidc::back))
+        .route("/api/v1/auth/oidc", post(oidc::enter))
+        .route("/api/v1/auth/providers", get(oidc::providers))
         .route("/api/v1/auth/link", post(login::link))
         .route("/api/v1/auth/link/use", post(login::use_link))
         .route("/api/v1/auth/device", post(devices::start))

@@ -9,7 +9,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::api::{
     account, agents, approvals, audit, certificate, channels, checks, crl, deliveries, devices, enrolments,
-    events, health, items, login, metrics, plugins, roles, tickets, tokens, trust, users,
+    events, health, identities, items, login, metrics, oidc, plugins, roles, tickets, tokens, trust, users,
 };
 
 #[derive(OpenApi)]
@@ -25,7 +25,8 @@ use crate::api::{
         deliveries::replay_all, login::login, login::refresh, login::link, login::use_link, account::me, account::logout, account::logins,
         account::end_login, account::password, account::begin_totp, account::confirm_totp, account::end_totp,
         devices::start, devices::token, devices::show, devices::decide, users::list, users::add, users::show, users::remove,
-        users::lock, users::unlock, users::logout, users::assign, users::password_link, roles::list, roles::put,
+        users::lock, users::unlock, users::logout, users::assign, users::password_link,
+        identities::list, identities::bind, identities::unbind, identities::own, oidc::enter, oidc::providers, roles::list, roles::put,
         roles::remove, roles::why, tokens::list, tokens::add, tokens::remove, health::live, health::ready, metrics::metrics, serve,
     ),
     security(("token" = [])),

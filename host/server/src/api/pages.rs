@@ -2,7 +2,8 @@
 //! nothing, and load nothing from elsewhere.
 
 use axum::Router;
-use axum::http::header;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get};
 
 use crate::host::Host;
@@ -18,6 +19,12 @@ const STYLE: &str = "text/css; charset=utf-8";
 fn page(kind: &'static str, text: &'static str) -> MethodRouter<Host> {
     let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_SECURITY_POLICY, POLICY)];
     get(move || async move { (headers, text) })
+}
+
+/// A page that says that something does not work, in our words only.
+pub(super) fn failure(status: StatusCode, code: &str, sentence: &'static str) -> Response {
+    let text = include_str!("../pages/failure.html").replace("{sentence}", sentence).replace("{code}", code);
+    (status, [(header::CONTENT_SECURITY_POLICY, POLICY)], Html(text)).into_response()
 }
 
 /// All of them.

@@ -71,6 +71,12 @@ impl Problem {
         Self { errors: found.0.iter().map(fault).collect(), ..Self::bad(code, found.under(&[member])) }
     }
 
+    /// Its status and code, and after how many seconds it makes sense to try again: for a page instead of it.
+    pub(crate) fn told(self) -> (StatusCode, String, Option<u64>) {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, self.code, self.retry_after)
+    }
+
     pub(crate) fn not_found(what: &str, name: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no {what} `{name}`"))
     }
@@ -107,7 +113,7 @@ impl From<IdentityError> for Problem {
     fn from(e: IdentityError) -> Self {
         let status = match &e {
             IdentityError::Locked(_) | IdentityError::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
-            IdentityError::Memory => StatusCode::SERVICE_UNAVAILABLE,
+            IdentityError::Memory | IdentityError::Crowded => StatusCode::SERVICE_UNAVAILABLE,
             IdentityError::OwnerExists | IdentityError::NameTaken => StatusCode::CONFLICT,
             IdentityError::Gone => StatusCode::GONE,
             IdentityError::Ended
@@ -129,9 +135,11 @@ impl From<IdentityError> for Problem {
 impl From<UserRefusal> for Problem {
     fn from(refusal: UserRefusal) -> Self {
         let status = match &refusal {
-            UserRefusal::NoUser | UserRefusal::NoRole(_) | UserRefusal::NoToken | UserRefusal::NoLogin => {
-                StatusCode::NOT_FOUND
-            }
+            UserRefusal::NoUser
+            | UserRefusal::NoRole(_)
+            | UserRefusal::NoToken
+            | UserRefusal::NoLogin
+            | UserRefusal::NoIdentity => StatusCode::NOT_FOUND,
             _ => StatusCode::CONFLICT,
         };
         Self::new(status, refusal.code(), refusal.to_string())

@@ -34,6 +34,8 @@ pub struct UserView {
     pub password: bool,
     /// A second factor is asked for.
     pub second_factor: bool,
+    /// How many identities they have at providers, to log in with.
+    pub identities: u32,
     /// Since when.
     pub created_at: Timestamp,
     /// Since when they are locked out.
@@ -48,6 +50,7 @@ impl From<User> for UserView {
             roles: user.roles.iter().map(ToString::to_string).collect(),
             password: user.password,
             second_factor: user.totp,
+            identities: user.identities,
             created_at: user.created_at,
             locked_at: user.locked_at,
         }
@@ -90,7 +93,7 @@ pub(crate) async fn show(
     found(&host, &who, &parsed(&name)?).await.map(|user| Json(user.into()))
 }
 
-async fn found(host: &Host, who: &Who, name: &UserName) -> Result<User, Problem> {
+pub(super) async fn found(host: &Host, who: &Who, name: &UserName) -> Result<User, Problem> {
     Ok(host.store().user(who.tenant(), name).await?.ok_or(UserRefusal::NoUser)?)
 }
 

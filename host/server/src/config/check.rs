@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use waystation_core::name::RoleName;
 use waystation_core::policy::Policy;
 
 use super::{
@@ -23,6 +24,7 @@ pub(super) fn check(config: &Config, tree: &Node, report: &mut Report) {
     check.database();
     check.peers();
     check.backoffs();
+    check.providers();
     check.enrolment();
     check.limits();
     for (name, plugin) in &config.plugins {
@@ -94,6 +96,29 @@ impl Check<'_> {
                 Problem::new(Code::Conflict, format!("`{legacy}` has no meaning without whole certificates"));
             let hint = format!("set `{header}` to a header that holds them, or remove it");
             self.problem(&legacy, &[header], problem.hint(hint));
+        }
+    }
+
+    fn providers(&mut self) {
+        let public = Path::of(&["server", "public_url"]);
+        for (name, provider) in &self.config.identity.oidc {
+            let path = Path::of(&["identity", "oidc", name.as_str()]);
+            if self.config.server.public_url.is_none() {
+                let message = format!("`{path}` sends people back to `{public}`, which is not set");
+                let problem = Problem::new(Code::MissingKey, message);
+                self.problem(
+                    &path,
+                    std::slice::from_ref(&public),
+                    problem.hint("add it: the URL under which their browsers reach this host"),
+                );
+            }
+            let Some(join) = &provider.join else { continue };
+            for (at, role) in join.roles.iter().enumerate() {
+                if let Err(error) = role.parse::<RoleName>() {
+                    let problem = Problem::new(Code::InvalidValue, format!("`{path}.join.roles`: {error}"));
+                    self.problem(&path.key("join").key("roles").index(at), &[], problem);
+                }
+            }
         }
     }
 

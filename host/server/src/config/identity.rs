@@ -1,5 +1,6 @@
 //! `[identity]`: how users prove themselves, and for how long that holds.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -7,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use waystation_identity::{Lockout, Rate};
 use waystation_store::users::Lives;
 
+use super::oidc::Oidc;
 use super::peers::paths;
-use super::text::TimeSpan;
+use super::text::{Name, TimeSpan};
 
 /// How users log in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +43,9 @@ pub struct Identity {
     /// Passwords that are checked at the same time; each takes 19 MiB.
     #[schemars(range(min = 1, max = 64))]
     pub password_checks: u32,
+    /// Providers that users log in at, each under a name of your choice.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub oidc: BTreeMap<Name, Oidc>,
 }
 
 impl Default for Identity {
@@ -56,6 +61,7 @@ impl Default for Identity {
             lock: span(lockout.lock),
             token_life: TimeSpan::seconds(366 * 86_400),
             password_checks: 2,
+            oidc: BTreeMap::new(),
         }
     }
 }
@@ -74,5 +80,6 @@ impl Identity {
     pub(super) fn rebase(&mut self, base: &Path) {
         self.key_file = self.key_file.take().map(|file| base.join(file));
         self.old_key_files.iter_mut().for_each(|file| *file = base.join(&*file));
+        self.oidc.values_mut().for_each(|provider| provider.rebase(base));
     }
 }

@@ -18,6 +18,7 @@ mod identity;
 mod limits;
 mod load;
 mod nearest;
+mod oidc;
 mod overlay;
 mod peers;
 mod plugin;
@@ -49,6 +50,7 @@ pub use host::{Checks, Database, Delivery, Egress, LogFormat, Quarantine, Server
 pub use identity::Identity;
 pub use limits::{LimitOverrides, PluginLimits};
 pub use load::MAX_CONFIG;
+pub use oidc::{Join, Oidc, SecondFactor};
 pub use overlay::{DATABASE_URL, PREFIX};
 pub use peers::{CertificateHeader, Pki, Proxy, Tls};
 pub use plugin::{
@@ -59,9 +61,9 @@ pub use secret::{DatabaseKind, DatabaseUrl, Environment, MAX_SECRET, Secret, Sec
 pub use supply::{Index, Registry};
 pub use target::{Channel, Item};
 pub use text::{
-    BundleDigest, ByteSize, CredentialName, HeaderName, HeaderPrefix, HttpUrl, ItemKey, LogFilter, Method,
-    Name, Network, OciReference, Organization, Origin, PluginId, Refusal, RegistryName, Schedule, ServerName,
-    Text, TimeSpan, TrustDomain, VariableName, VersionRange,
+    BundleDigest, ByteSize, CredentialName, HeaderName, HeaderPrefix, HttpUrl, Issuer, ItemKey, LogFilter,
+    Method, Name, Network, OciReference, Organization, Origin, PluginId, Refusal, RegistryName, Schedule,
+    ServerName, Text, TimeSpan, TrustDomain, VariableName, VersionRange,
 };
 pub use tickets::Tickets;
 pub use trust::Trust;
@@ -230,6 +232,14 @@ impl Config {
             match secret::read_secret_file(key) {
                 Ok(secret) => problems.extend(secret.warning.map(|warning| warning.at(at))),
                 Err(problem) => problems.push(problem.at(at)),
+            }
+        }
+        for (name, provider) in &self.identity.oidc {
+            let Some(secret) = &provider.client_secret else { continue };
+            let key = tree::Path::of(&["identity", "oidc", name.as_str(), "client_secret"]).to_string();
+            match secret.resolve(environment) {
+                Ok(secret) => problems.extend(secret.warning.map(|warning| warning.at(key))),
+                Err(problem) => problems.push(problem.at(key)),
             }
         }
         for (name, plugin) in &self.plugins {

@@ -314,7 +314,9 @@ fn line() -> impl Strategy<Value = String> {
 /// Sections that load, in any combination.
 fn section() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
-        "[server]\nlisten = \"[::]:1\"\npublic_url = \"https://a.example\"\nshutdown_grace = \"90s\"\nheader_timeout = \"100ms\"\n",
+        "[server]\nlisten = \"[::]:1\"\npublic_url = \"https://a.example\"\nshutdown_grace = \"90s\"\nheader_timeout = \"100ms\"\n\
+         [identity.oidc.corp]\nissuer = \"https://id.example/\"\nclient_id = \"ws\"\nclient_secret = { env = \"S\" }\n\
+         second_factor = \"provider\"\njoin = { claim = \"groups\", values = [\"ops\"], roles = [\"viewer\"] }\n",
         "[server.tls]\nenabled = true\nnames = [\"a.example\", \"::1\"]\n[server.proxy]\ntrusted = [\"10.0.0.0/8\"]\ncertificate_header = \"client-cert\"\nlegacy_authorities = [\"old.pem\"]\n",
         "[pki]\norganization = \"Müller & Söhne\"\ntrust_domain = \"fleet.example\"\nrevoked = \"revoked.txt\"\n",
         "[database]\nurl = \"postgres://u:p%40@h:5/d?sslmode=require\"\n",

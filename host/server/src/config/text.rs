@@ -5,6 +5,7 @@
 //! loader finds it again in [`FORMATS`], so every value is checked with its place in the file at hand.
 
 mod address;
+mod issuer;
 mod naming;
 mod peers;
 mod quantity;
@@ -12,6 +13,7 @@ mod quantity;
 use std::fmt;
 
 pub use address::{HttpUrl, Network, Origin};
+pub use issuer::Issuer;
 pub use naming::{
     BundleDigest, CredentialName, HeaderName, HeaderPrefix, ItemKey, LogFilter, Method, Name, OciReference,
     PluginId, RegistryName, Schedule, VariableName, VersionRange,
@@ -83,6 +85,7 @@ pub(super) const FORMATS: &[Format] = &[
     format::<HeaderName>(),
     format::<HeaderPrefix>(),
     format::<HttpUrl>(),
+    format::<Issuer>(),
     format::<ItemKey>(),
     format::<LogFilter>(),
     format::<Method>(),

@@ -49,7 +49,7 @@ export function turn(from, to) {
 
 async function ask(path, options) {
   try {
-    const answer = await fetch(path, { ...options, cache: "no-store", credentials: "omit", redirect: "error" });
+    const answer = await fetch(path, { credentials: "omit", ...options, cache: "no-store", redirect: "error" });
     const body = answer.status === 204 ? {} : await answer.json();
     return { ok: answer.ok, body, code: body.code, detail: body.detail };
   } catch {
@@ -61,11 +61,12 @@ const authorized = (token) => (token ? { authorization: `Bearer ${token}` } : {}
 
 export const get = (path, token) => ask(path, { headers: authorized(token) });
 
-export const post = (path, body, token) =>
+export const post = (path, body, token, credentials = "omit") =>
   ask(path, {
     method: "POST",
     // Also when the page is left meanwhile.
     keepalive: true,
+    credentials,
     headers: { "content-type": "application/json", ...authorized(token) },
     body: JSON.stringify(body),
   });

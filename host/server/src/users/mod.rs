@@ -9,14 +9,15 @@ use jiff::Timestamp;
 use waystation_core::id::{LoginId, UserId};
 use waystation_core::name::TenantName;
 use waystation_identity::{
-    AccessGrant, Claims, IdentityError, MasterKeys, NoteSigner, NoteVerifier, Purpose, PurposeKind, Site,
-    TotpSecret,
+    AccessGrant, AskedToken, Claims, IdentityError, MasterKeys, NoteSigner, NoteVerifier, Purpose,
+    PurposeKind, Site, TotpSecret,
 };
 use waystation_store::users::{Lives, SealedTotp};
 
 use crate::config::Config;
 use crate::error::StartError;
 use crate::key_file::{self, KeyFile};
+use crate::oidc::Secrets;
 
 pub use owner::{LINK_FILE, OwnerLink};
 pub(crate) use owner::{first_link, forget_link};
@@ -93,11 +94,27 @@ impl Users {
         self.keys.seal(secret.reveal().as_bytes(), &place(user), rand::random()).map(SealedTotp)
     }
 
+    /// What is needed again when somebody comes back from a provider, for this state only.
+    pub(crate) fn seal_asked(&self, state: &AskedToken, secrets: &Secrets) -> Result<Vec<u8>, IdentityError> {
+        let plain = serde_json::to_vec(secrets).map_err(|_| IdentityError::Sealed)?;
+        self.keys.seal(&plain, &asked(state), rand::random())
+    }
+
+    /// The same, when they came.
+    pub(crate) fn open_asked(&self, state: &AskedToken, sealed: &[u8]) -> Result<Secrets, IdentityError> {
+        let plain = self.keys.open(sealed, &asked(state))?;
+        serde_json::from_slice(&plain).map_err(|_| IdentityError::Sealed)
+    }
+
     /// A second factor that was kept.
     pub(crate) fn unseal(&self, user: UserId, sealed: &SealedTotp) -> Result<TotpSecret, IdentityError> {
         let plain = self.keys.open(&sealed.0, &place(user))?;
         std::str::from_utf8(&plain).map_err(|_| IdentityError::Sealed)?.parse()
     }
+}
+
+fn asked(state: &AskedToken) -> String {
+    format!("login at a provider {}", hex::encode(state.digest().as_bytes()))
 }
 
 fn place(user: UserId) -> String {

@@ -82,7 +82,7 @@ impl Change for Start {
 }
 
 /// The same, with its tenant and what it says that it is.
-type AskedColumns = (String, Option<String>, i64, i64, Option<i64>, String, Option<String>);
+type AskedColumns = (String, Option<String>, i64, i64, Option<i64>, String, Option<String>, Option<String>);
 
 type DeviceColumns = (String, Option<String>, i64, i64, Option<i64>);
 
@@ -136,6 +136,7 @@ impl Change for Look {
 struct Decide {
     caller: Caller,
     user: UserId,
+    login: LoginId,
     code: UserCode,
     approve: bool,
 }
@@ -144,7 +145,7 @@ impl Change for Decide {
     type Answer = Result<(), IdentityError>;
 
     async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
-        let Self { caller, user, code, approve } = self;
+        let Self { caller, user, login, code, approve } = self;
         if let Err(refused) = take_named(work, &format!("device-code:{user}"), GUESSES, caller.now).await? {
             return Ok(Err(refused));
         }
@@ -162,10 +163,13 @@ impl Change for Decide {
             Some(kept) => decide_device(&kept, by, caller.now),
         };
         if decided.is_ok() {
-            sqlx::query("UPDATE device_logins SET state = $2, user_id = $3 WHERE user_code = $1")
+            let update = "UPDATE device_logins SET state = $2, user_id = $3,
+                 identity = (SELECT identity FROM logins WHERE id = $4) WHERE user_code = $1";
+            sqlx::query(update)
                 .bind(code.to_string())
                 .bind(if *approve { "approved" } else { "denied" })
                 .bind(by.map(|user| user.to_string()))
+                .bind(login.to_string())
                 .execute(work.db())
                 .await?;
         }
@@ -188,13 +192,13 @@ impl Change for Ask {
         let Self { caller, code, new } = self;
         let digest = code.digest();
         let found: Option<AskedColumns> = sqlx::query_as(
-            "SELECT state, user_id, expires_at, wait_us, asked_at, tenant, client FROM device_logins
+            "SELECT state, user_id, expires_at, wait_us, asked_at, tenant, client, identity FROM device_logins
                  WHERE digest = $1",
         )
         .bind(digest.as_bytes().as_slice())
         .fetch_optional(work.db())
         .await?;
-        let Some((state, user, expires_at, wait, asked_at, tenant, client)) = found else {
+        let Some((state, user, expires_at, wait, asked_at, tenant, client, identity)) = found else {
             return Ok(Err(IdentityError::Gone));
         };
         let (told, kept) = poll(&device((state, user, expires_at, wait, asked_at))?, caller.now);
@@ -221,7 +225,7 @@ impl Change for Ask {
         let Some(name) = name else { return Ok(Ok(DeviceAnswer::Wait(Poll::Denied))) };
         let tenant: TenantName = parsed(&tenant)?;
         let caller = Caller { tenant: tenant.clone(), actor: format!("user:{name}"), ..caller.clone() };
-        let fresh = NewLogin { client, ..new.clone() }.begin(work, &caller, user).await?;
+        let fresh = NewLogin { client, identity, ..new.clone() }.begin(work, &caller, user).await?;
         caller.note(work, "login", name, "ok");
         Ok(Ok(DeviceAnswer::In(tenant, fresh)))
     }
@@ -254,18 +258,18 @@ impl Store {
         self.change(Look { caller, user, code }).await
     }
 
-    /// Lets a device in as this user, or keeps it out.
+    /// Lets a device in as this user, who says so by this login, or keeps it out.
     ///
     /// # Errors
     /// Those of the database. Refused with `Gone`.
     pub async fn decide_device(
         &self,
         caller: Caller,
-        user: UserId,
+        (user, login): (UserId, LoginId),
         code: UserCode,
         approve: bool,
     ) -> Result<Result<(), IdentityError>, StoreError> {
-        self.change(Decide { caller, user, code, approve }).await
+        self.change(Decide { caller, user, login, code, approve }).await
     }
 
     /// What a device is told that asks whether it was let in.
@@ -287,7 +291,7 @@ impl Store {
             return Ok(Err(IdentityError::Gone));
         }
         let id = LoginId::new(caller.now, &random());
-        let new = NewLogin { id, refresh, client: None, method: "device", life };
+        let new = NewLogin { id, refresh, client: None, method: "device".into(), identity: None, life };
         self.change(Ask { caller, code, new }).await
     }
 }

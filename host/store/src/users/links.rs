@@ -219,7 +219,7 @@ impl Store {
     ) -> Result<Result<(TenantName, Fresh), IdentityError>, StoreError> {
         let id = people::new_id(caller.now);
         let login = LoginId::new(caller.now, &random());
-        let new = NewLogin { id: login, refresh, client, method: "link", life };
+        let new = NewLogin { id: login, refresh, client, method: "link".into(), identity: None, life };
         self.change(Redeem { caller, token, name, password, id, new }).await
     }
 }

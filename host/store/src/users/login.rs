@@ -40,8 +40,8 @@ pub struct Lives {
 pub struct Begun {
     /// Who it is under the name, if anybody.
     pub user: Option<Admitted>,
-    before: Attempts,
-    after: Attempts,
+    pub(super) before: Attempts,
+    pub(super) after: Attempts,
 }
 
 /// Somebody whose password is to be looked at.
@@ -145,7 +145,11 @@ pub(super) async fn take_named(
     Ok(taken.map_err(|seconds| IdentityError::TooFast(Duration::from_secs(seconds.into()))))
 }
 
-async fn attempts(work: &mut Work<'_>, tenant: &TenantName, name: &UserName) -> Result<Attempts, StoreError> {
+pub(super) async fn attempts(
+    work: &mut Work<'_>,
+    tenant: &TenantName,
+    name: &UserName,
+) -> Result<Attempts, StoreError> {
     let found: Option<(i64, Option<i64>)> =
         sqlx::query_as("SELECT failures, locked_until FROM login_attempts WHERE tenant = $1 AND name = $2")
             .bind(tenant.as_str())
@@ -159,7 +163,7 @@ async fn attempts(work: &mut Work<'_>, tenant: &TenantName, name: &UserName) -> 
     })
 }
 
-async fn keep(
+pub(super) async fn keep(
     work: &mut Work<'_>,
     caller: &Caller,
     name: &UserName,
@@ -229,7 +233,9 @@ pub(super) struct NewLogin {
     pub(super) id: LoginId,
     pub(super) refresh: RefreshToken,
     pub(super) client: Option<String>,
-    pub(super) method: &'static str,
+    pub(super) method: String,
+    /// The identity at a provider that it came by.
+    pub(super) identity: Option<String>,
     pub(super) life: Duration,
 }
 
@@ -243,16 +249,17 @@ impl NewLogin {
     ) -> Result<Fresh, StoreError> {
         let expires_at = later(caller.now, self.life);
         sqlx::query(
-            "INSERT INTO logins (id, user_id, method, address, client, started_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO logins (id, user_id, method, address, client, started_at, expires_at, identity)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(self.id.to_string())
         .bind(user.to_string())
-        .bind(self.method)
+        .bind(self.method.as_str())
         .bind(caller.address.as_deref())
         .bind(self.client.as_deref().map(clean))
         .bind(micros(caller.now))
         .bind(micros(expires_at))
+        .bind(self.identity.as_deref())
         .execute(work.db())
         .await?;
         give(work, self.id, &self.refresh, expires_at).await?;
@@ -394,6 +401,7 @@ pub(super) enum Ends {
     Roles,
     Password,
     Reused,
+    Identity,
 }
 
 impl Ends {
@@ -404,16 +412,18 @@ impl Ends {
             Self::Roles => "roles-changed",
             Self::Password => "password-changed",
             Self::Reused => "refresh-reused",
+            Self::Identity => "identity-removed",
         }
     }
 }
 
-/// Takes back what somebody could still get in with that was made before: links, and devices that were let in and did
-/// not come yet.
+/// Takes back what somebody could still get in with that was made before: links, devices that were let in and did not
+/// come yet, and codes of those who came back from a provider.
 pub(super) async fn void_ways_in(work: &mut Work<'_>, user: UserId) -> Result<(), StoreError> {
     for text in [
         "DELETE FROM links WHERE user_id = $1 AND used = 0",
         "DELETE FROM device_logins WHERE user_id = $1 AND state = 'approved'",
+        "DELETE FROM provider_codes WHERE user_id = $1",
     ] {
         sqlx::query(text).bind(user.to_string()).execute(work.db()).await?;
     }
@@ -512,7 +522,7 @@ impl Store {
         (refresh, client, life): (RefreshToken, Option<String>, Duration),
     ) -> Result<Result<Fresh, IdentityError>, StoreError> {
         let id = LoginId::new(caller.now, &random());
-        let new = NewLogin { id, refresh, client, method: "password", life };
+        let new = NewLogin { id, refresh, client, method: "password".into(), identity: None, life };
         self.change(Finish { caller, name, user, proven, rehashed, new }).await
     }
 

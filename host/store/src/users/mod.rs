@@ -6,9 +6,11 @@
 mod denials;
 mod devices;
 mod factor;
+mod identities;
 mod links;
 mod login;
 mod people;
+mod providers;
 mod rescue;
 mod roles;
 mod standing;
@@ -17,9 +19,14 @@ mod tokens;
 
 pub use devices::{DeviceAnswer, DeviceRequest, NewDevice};
 pub use factor::{Factor, Proven, SealedTotp};
+pub use identities::NewIdentity;
 pub use links::Welcome;
 pub use login::{Admitted, Begun, Fresh, Lives, Rotated};
 pub use people::NewUser;
+pub use providers::{
+    Came, ENTRY_LIFE, Entering, FACTOR_LIFE, Joining, NewAsked, Returned, SealedAsked, WAIT_LIFE, WAITING,
+    WAITING_EACH,
+};
 pub use standing::Standing;
 pub(crate) use standing::roles_of;
 pub use tokens::NewToken;

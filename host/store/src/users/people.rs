@@ -32,21 +32,21 @@ pub struct NewUser {
     pub roles: BTreeSet<RoleName>,
 }
 
-pub(super) type UserColumns = (String, String, i64, i64, i64, i64, Option<i64>);
+pub(super) type UserColumns = (String, String, i64, i64, i64, i64, Option<i64>, i64);
 
 /// What is read of a user, whatever comes after.
 macro_rules! user_columns {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, service, CASE WHEN password IS NULL THEN 0 ELSE 1 END, totp_confirmed, created_at, locked_at
-             FROM users ",
+            "SELECT id, name, service, CASE WHEN password IS NULL THEN 0 ELSE 1 END, totp_confirmed, created_at, locked_at,
+             (SELECT COUNT(*) FROM user_identities WHERE user_id = users.id) FROM users ",
             $rest
         )
     };
 }
 
 async fn user(db: &mut AnyConnection, columns: UserColumns) -> Result<User, StoreError> {
-    let (id, name, service, password, totp, created_at, locked_at) = columns;
+    let (id, name, service, password, totp, created_at, locked_at, identities) = columns;
     let roles: Vec<String> =
         sqlx::query_scalar("SELECT role FROM user_roles WHERE user_id = $1 ORDER BY role")
             .bind(id.as_str())
@@ -59,6 +59,7 @@ async fn user(db: &mut AnyConnection, columns: UserColumns) -> Result<User, Stor
         roles: roles.iter().map(|role| parsed(role)).collect::<Result<_, _>>()?,
         password: password == 1,
         totp: totp == 1,
+        identities: u32::try_from(identities).unwrap_or(u32::MAX),
         created_at: time(created_at)?,
         locked_at: locked_at.map(time).transpose()?,
     })

@@ -33,6 +33,8 @@ impl Change for Sweep {
             ("DELETE FROM logins WHERE expires_at < $1", LOGINS),
             ("DELETE FROM api_tokens WHERE expires_at < $1", TOKENS),
             ("DELETE FROM links WHERE expires_at < $1", Duration::ZERO),
+            ("DELETE FROM provider_states WHERE expires_at < $1", Duration::ZERO),
+            ("DELETE FROM provider_codes WHERE expires_at < $1", Duration::ZERO),
             ("DELETE FROM device_logins WHERE expires_at < $1", devices::KEPT),
         ] {
             let kept = SignedDuration::try_from(kept).unwrap_or_default();

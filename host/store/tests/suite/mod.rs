@@ -10,6 +10,7 @@ pub(crate) mod items;
 pub(crate) mod kv;
 pub(crate) mod model;
 pub(crate) mod outbox;
+pub(crate) mod providers;
 pub(crate) mod record;
 pub(crate) mod reset;
 pub(crate) mod schema;
@@ -119,6 +120,11 @@ macro_rules! tests {
                 failures_wait_and_end_in_a_dead_letter, a_dead_letter_is_replayed, a_message_that_kills_its_host_ends,
                 a_late_host_changes_nothing, what_cannot_be_retried_is_dead_at_once,
                 that_a_message_is_given_up_is_kept_with_it, messages_are_listed_by_state,
+            ],
+            providers: [
+                who_was_sent_away_comes_back_once_in_time_in_one_browser, no_more_wait_for_a_provider_than_may,
+                an_entry_is_good_once_in_time_in_one_browser, what_came_by_an_identity_ends_with_it, whoever_joins_is_somebody_new,
+                identities_of_another_tenant_are_nobodys, no_secret_of_a_login_at_a_provider_is_in_the_database,
             ],
             record: [
                 what_was_done_is_on_record_and_every_change_of_it_shows, hosts_that_change_tickets_at_once_keep_one_chain, a_caller_that_goes_away_holds_up_nobody, a_change_that_fails_takes_no_other_with_it,

@@ -362,7 +362,7 @@ pub(crate) async fn roles_are_data_and_mean_what_they_say_now(db: Db) {
 
 pub(crate) async fn a_device_is_let_in_once(db: Db) {
     let store = db.open().await;
-    let olga = owner(&store, "olga", 0).await.user;
+    let Fresh { user: olga, login: by_login, .. } = owner(&store, "olga", 0).await;
     let start = async |seconds, n| {
         let (code, user_code) = (DeviceCode::generate(), UserCode::generate());
         let new = NewDevice { code: code.clone(), user_code, client: Some("cli".into()) };
@@ -373,7 +373,8 @@ pub(crate) async fn a_device_is_let_in_once(db: Db) {
         store.ask_device(from(seconds, 1), code.clone(), with).await.unwrap()
     };
     let decide = async |code, approve, seconds| {
-        store.decide_device(by("default", "user:olga", seconds), olga, code, approve).await.unwrap()
+        let who = (olga, by_login);
+        store.decide_device(by("default", "user:olga", seconds), who, code, approve).await.unwrap()
     };
     let waits = |poll| Ok(DeviceAnswer::Wait(poll));
     let (code, shown) = start(0, 1).await.unwrap();

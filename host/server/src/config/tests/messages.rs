@@ -111,6 +111,25 @@ const CASES: &[(&str, &[&str])] = &[
         &["3:12 conflict `database.url` and `database.url_file` are both set | keep one of them"],
     ),
     (
+        "[identity.oidc.corp]\nissuer = \"https://id.example\"\nclient_id = \"x\"\njoin = { claim = \"g\", values = [\"a\"], roles = [\"A b\"] }",
+        &[
+            "1:16 missing-key `identity.oidc.corp` sends people back to `server.public_url`, which is not set | add \
+             it: the URL under which their browsers reach this host",
+            "4:48 invalid-value `identity.oidc.corp.join.roles`: a role name must be 1 to 128 characters, start with \
+             a-z or 0-9 and hold only a-z, 0-9 and ._-; choose such a name",
+        ],
+    ),
+    (
+        "server.public_url = \"https://a.example\"\n[identity.oidc.corp]\nissuer = \"http://id.example\"\nclient_id = \"\"\nsecret = \"x\"",
+        &[
+            "3:10 invalid-value `identity.oidc.corp.issuer` must be an https URL such as \
+             \"https://id.example.org\"; http is for this machine only, not \"http://id.example\"",
+            "4:13 invalid-value `identity.oidc.corp.client_id` must be 1 to 512 bytes without control characters, not \"\"",
+            "5:1 unknown-key `identity.oidc.corp.secret` is not a known key | valid keys here: `ca_file`, `client_id`, \
+             `client_secret`, `issuer`, `join`, `scopes`, `second_factor`, `title`",
+        ],
+    ),
+    (
         "[server.tls]\nkey = \"k.pem\"",
         &["2:7 missing-key `server.tls.key` is set and `server.tls.certificate` is not | add \
              `server.tls.certificate`, or remove both for a certificate of the host's own authority"],
