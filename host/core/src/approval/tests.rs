@@ -71,7 +71,7 @@ fn the_clock_ends_what_nobody_wrote_down() {
     assert_eq!((Approved.at(at(10), at(9)), Approved.at(at(10), at(10))), (Approved, Lapsed));
     for state in ApprovalState::ALL {
         assert_eq!(ApprovalState::from_word(state.as_str()), Some(state));
-        assert_eq!(state.at(at(10), at(10)).is_open(), false, "{state:?}");
+        assert!(!state.at(at(10), at(10)).is_open(), "{state:?}");
         assert!(state.is_open() || state.at(at(0), at(10)) == state);
     }
 }

@@ -209,7 +209,8 @@ impl Store {
         after: Option<&ScopeName>,
         limit: u32,
     ) -> Result<Vec<RegisteredScope>, StoreError> {
-        let found: Vec<(String, String, String, String, i64, i64, Option<String>)> = sqlx::query_as(
+        type Columns = (String, String, String, String, i64, i64, Option<String>);
+        let found: Vec<Columns> = sqlx::query_as(
             "SELECT name, version, description, transport, registered_at, updated_at, approval FROM scopes
              WHERE tenant = $1 AND name > $2 ORDER BY name LIMIT $3",
         )

@@ -94,9 +94,9 @@ pub(super) async fn show(
         if one.state != ApprovalState::Waiting || Instant::now() >= deadline {
             return Ok(shown(&one));
         }
-        match tokio::time::timeout_at(look, ear.hear()).await {
-            Ok(Err(End::Stopping | End::Unavailable)) => return Ok(shown(&one)),
-            Ok(_) | Err(_) => {}
+        let heard = tokio::time::timeout_at(look, ear.hear()).await;
+        if let Ok(Err(End::Stopping | End::Unavailable)) = heard {
+            return Ok(shown(&one));
         }
         match ear.admitted() {
             Ok(()) if ear.enrolled().await? => {}
