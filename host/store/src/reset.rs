@@ -10,7 +10,8 @@ use crate::store::Store;
 use crate::tickets::{Bell, Caller};
 
 /// What is erased of a tenant, in this order: nothing refers to what goes before it.
-const OF_TENANT: [&str; 7] = [
+const OF_TENANT: [&str; 8] = [
+    "DELETE FROM approvals WHERE tenant = $1",
     "DELETE FROM sessions WHERE tenant = $1",
     "DELETE FROM tickets WHERE tenant = $1",
     "DELETE FROM assignments WHERE tenant = $1",

@@ -197,7 +197,32 @@ pub(crate) fn cases(method: &str, path: &str, _: &Theirs, ours: &Ours) -> Option
             None,
             Same(200),
         ),
-        ("GET", "/api/v1/audit/verify") => return nothing_to_cross(),
+        ("GET", "/api/v1/audit/verify" | "/api/v1/audit/head") => return nothing_to_cross(),
+
+        ("GET", "/api/v1/approvals") => {
+            op(path, Same(200)).control().add(Operator, "/api/v1/approvals?after={approval}", None, Page(200))
+        }
+        ("GET", "/api/v1/approvals/{id}") => op("/api/v1/approvals/{approval}", Same(404)).control(),
+        ("POST", "/api/v1/approvals/{id}/approve") => {
+            person("/api/v1/approvals/{approval}/approve", None, Same(404))
+        }
+        ("POST", "/api/v1/approvals/{id}/reject") => {
+            person("/api/v1/approvals/{approval}/reject", Some(json!({ "reason": "no" })), Same(404))
+        }
+
+        // Providers are of the host; who comes from one says so there.
+        ("GET", "/api/v1/auth/providers" | "/login/oidc/{provider}" | "/login/oidc/{provider}/callback")
+        | ("POST", "/api/v1/auth/oidc") => return nothing_to_cross(),
+        ("GET", "/api/v1/auth/identities") => person(path, None, Same(200)),
+        ("GET", "/api/v1/users/{name}/identities") => op("/api/v1/users/{user}/identities", Same(404)),
+        ("POST", "/api/v1/users/{name}/identities") => person(
+            "/api/v1/users/{user}/identities",
+            Some(json!({ "provider": "idp", "subject": "somebody" })),
+            Same(404),
+        ),
+        ("DELETE", "/api/v1/users/{name}/identities/{id}") => {
+            op("/api/v1/users/{user}/identities/{identity}", Same(404))
+        }
 
         ("POST", "/api/v1/auth/login") => {
             nobody(path, json!({ "name": "{user}", "password": "a good password" }), Same(401))

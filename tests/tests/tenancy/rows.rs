@@ -7,7 +7,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, SqliteConnection};
 
 /// Tables whose rows are of whatever they point at.
-const PARTS: [(&str, &str); 12] = [
+const PARTS: [(&str, &str); 14] = [
+    ("approval_votes", "approval_id IN (SELECT id FROM approvals WHERE tenant = 'other')"),
+    ("provider_codes", "user_id IN (SELECT id FROM users WHERE tenant = 'other')"),
     ("agent_capabilities", "agent_id IN (SELECT id FROM agents WHERE tenant = 'other')"),
     ("agent_keys", "agent_id IN (SELECT id FROM agents WHERE tenant = 'other')"),
     ("certificates", "agent_id IN (SELECT id FROM agents WHERE tenant = 'other')"),
@@ -125,6 +127,13 @@ impl Rows {
     /// Hands everything that is of a tenant to the tenant `other`.
     pub(crate) async fn hand_over(&mut self) -> Result<()> {
         self.run("INSERT INTO tenants (name, created_at) VALUES ('other', 0)".to_owned()).await?;
+        // Somebody who was sent to a provider: there is none here to be sent to.
+        self.run(
+            "INSERT INTO provider_states (digest, tenant, provider, browser, sealed, address, expires_at)
+             VALUES ('theirs', 'default', 'idp', 'theirs', 'theirs', '127.0.0.1', 9000000000000000)"
+                .to_owned(),
+        )
+        .await?;
         let mut empty = BTreeSet::new();
         for (table, of) in self.kept().await? {
             if of != "tenant = 'other'" {

@@ -142,6 +142,25 @@ pub(crate) async fn theirs(host: &TlsHost) -> Result<Theirs> {
     let waiting = listed.iter().find(|ticket| ticket["state"] == "pending").context("no ticket waits")?;
     names.add("listed", text(&waiting["id"]), &"89abcdef01234567".repeat(4));
 
+    // A request that people approve, and one of them did.
+    let mut asked = scope("theirs-asked");
+    asked["approval"] = json!({ "people": 2 });
+    post(&operator, "/api/tickets/scopes", asked).await?;
+    for label in ["theirs-source", "theirs-target"] {
+        let wanted = json!({ "capabilities": ["theirs:use", "theirs-asked:use"] });
+        done(&operator, "PATCH", &format!("/api/v1/agents/{label}"), &wanted).await?;
+    }
+    let wanted = json!({ "scope": "theirs-asked:use", "transport": { "strategies": ["relay"] } });
+    let asked = text(&post(&source, "/api/tickets/instances", wanted).await?["instanceId"]).to_owned();
+    let wanted =
+        json!({ "agentLabel": "theirs-target", "instanceScope": format!("theirs-asked:use:{asked}") });
+    post(&operator, "/api/tickets/assignments", wanted).await?;
+    let wanted = json!({ "scope": "theirs-asked:use", "instanceId": asked, "target": "theirs-target" });
+    source.call("POST", "/api/tickets", Some(&wanted)).await?;
+    let (_, waits) = operator.call("GET", "/api/v1/approvals", None).await?;
+    let approval = text(&waits["approvals"][0]["id"]).to_owned();
+    names.add("approval", &approval, NOBODYS_ID);
+
     let (_, invited) = host.invite(&json!({ "label": "theirs-invited" })).await?;
     names.add("invitation", text(&invited["id"]), NOBODYS_ID);
     names.add("invited", "theirs-invited", "nobodys-invited");
@@ -168,6 +187,16 @@ pub(crate) async fn theirs(host: &TlsHost) -> Result<Theirs> {
     ensure!(nobody.call("POST", "/api/v1/auth/login", Some(&wrong)).await?.0 == 401);
 
     let owner = login(host).await?;
+    let bound = json!({ "provider": "idp", "subject": "theirs-subject" });
+    let bound = post(&owner, "/api/v1/users/theirs-user/identities", bound).await?;
+    names.add("identity", text(&bound["id"]), NOBODYS_ID);
+    // Whoever made the request possible does not approve it: somebody else does.
+    let second = json!({ "name": "theirs-second", "roles": ["owner"] });
+    let link = text(&post(&operator, "/api/v1/users", second).await?["password_link"]["link"]).to_owned();
+    let used = json!({ "link": link, "password": "a good password" });
+    let used = post(&nobody, "/api/v1/auth/link/use", used).await?;
+    let second = host.anybody(Some(&format!("Bearer {}", text(&used["access_token"]))))?;
+    post(&second, &format!("/api/v1/approvals/{approval}/approve"), json!({})).await?;
     post(&operator, "/api/v1/users", json!({ "name": "theirs-bot", "service": true })).await?;
     names.add("service", "theirs-bot", "nobodys-bot");
     let token = json!({ "name": "theirs-token", "service": "theirs-bot", "scope": [] });

@@ -101,10 +101,7 @@ pub(crate) async fn bind(
     Body(new): Body<IdentityToBind>,
 ) -> Result<(StatusCode, Json<IdentityView>), Problem> {
     who.may("user:write")?;
-    if who.login().is_none() {
-        let detail = "a way in is made by a person who is logged in, not with an API token";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "login-needed", detail));
-    }
+    who.just_logged_in()?;
     let user = found(&host, &who, &parsed(&name)?).await?;
     covers(&who, &user)?;
     let provider = host.providers().get(&new.provider).ok_or_else(|| {

@@ -7,7 +7,9 @@ use super::tickets::{Pair, SHELL, VIEW, by, caps, host, name, spec, tenant};
 use super::{Db, add, at, listing, timing};
 
 /// What is erased.
-const ERASED: [&str; 13] = [
+const ERASED: [&str; 15] = [
+    "approval_votes",
+    "approvals",
     "assignments",
     "events",
     "instances",
@@ -24,7 +26,7 @@ const ERASED: [&str; 13] = [
 ];
 
 /// What stays.
-const KEPT: [&str; 27] = [
+const KEPT: [&str; 30] = [
     "agent_capabilities",
     "agent_keys",
     "agents",
@@ -43,6 +45,8 @@ const KEPT: [&str; 27] = [
     "machines",
     "meta",
     "plugins",
+    "provider_codes",
+    "provider_states",
     "rate_limits",
     "recovery_codes",
     "refresh_tokens",
@@ -50,6 +54,7 @@ const KEPT: [&str; 27] = [
     "tallies",
     "tasks",
     "tenants",
+    "user_identities",
     "user_roles",
     "users",
 ];
