@@ -131,8 +131,11 @@ pub fn open_note<'a>(note: &'a str, keys: &[NoteVerifier]) -> Result<&'a str, Id
     if signed { Ok(text) } else { Err(IdentityError::NoteSigner) }
 }
 
-/// The text with its last line break, and each signature with the name before it.
-fn parts(note: &str) -> Option<(&str, Vec<(&str, Vec<u8>)>)> {
+/// A name, and what stands behind it: the start of the key's hash and the signature.
+type Signed<'a> = (&'a str, Vec<u8>);
+
+/// The text with its last line break, and the signatures.
+fn parts(note: &str) -> Option<(&str, Vec<Signed<'_>>)> {
     if note.len() > MAX_NOTE || !is_text(note) {
         return None;
     }
@@ -143,7 +146,7 @@ fn parts(note: &str) -> Option<(&str, Vec<(&str, Vec<u8>)>)> {
     (!signatures.is_empty() && signatures.len() <= MAX_SIGNATURES).then_some((text, signatures))
 }
 
-fn signature(line: &str) -> Option<(&str, Vec<u8>)> {
+fn signature(line: &str) -> Option<Signed<'_>> {
     let (name, bytes) = line.strip_prefix("— ")?.split_once(' ')?;
     let bytes = STANDARD.decode(bytes).ok()?;
     (is_name(name) && bytes.len() > 4).then_some((name, bytes))

@@ -22,7 +22,8 @@ use world::{Ours, Theirs};
 
 /// Limits that do not come between, and nothing that ends by itself meanwhile.
 const PATIENT: &str = "[enrolment]\nattempts = 100000\n[identity]\nlogin_rate = 10000\nlock_after = 1000\n\
-                       [tickets]\nlife = \"10m\"\nopen_within = \"1h\"\nrequests = 100000\n";
+                       [tickets]\nlife = \"10m\"\nopen_within = \"1h\"\nrequests = 100000\n\
+                       [identity.oidc.idp]\nissuer = \"https://idp.invalid\"\nclient_id = \"waystation\"\n";
 
 #[tokio::test]
 async fn what_another_tenant_has_is_what_nobody_has() -> Result<()> {

@@ -211,8 +211,7 @@ pub(crate) fn cases(method: &str, path: &str, _: &Theirs, ours: &Ours) -> Option
         }
 
         // Providers are of the host; who comes from one says so there.
-        ("GET", "/api/v1/auth/providers" | "/login/oidc/{provider}" | "/login/oidc/{provider}/callback")
-        | ("POST", "/api/v1/auth/oidc") => return nothing_to_cross(),
+        ("GET", "/api/v1/auth/providers") | ("POST", "/api/v1/auth/oidc") => return nothing_to_cross(),
         ("GET", "/api/v1/auth/identities") => person(path, None, Same(200)),
         ("GET", "/api/v1/users/{name}/identities") => op("/api/v1/users/{user}/identities", Same(404)),
         ("POST", "/api/v1/users/{name}/identities") => person(
@@ -336,6 +335,7 @@ pub(crate) fn cases(method: &str, path: &str, _: &Theirs, ours: &Ours) -> Option
             Same(404),
         ),
         ("GET", "/api/tickets/inbox") => agent(path, None, Same(200)),
+        ("GET", "/api/tickets/approvals/{id}") => agent("/api/tickets/approvals/{approval}", None, Same(404)),
         ("POST", "/api/tickets/validate") => agent(path, Some(json!({ "ticketId": "{ticket}" })), Same(401)),
         ("DELETE", "/api/tickets/{id}") => {
             op("/api/tickets/{ticket}", Same(404)).add(Operator, "/api/tickets/{listed}", None, Same(404))

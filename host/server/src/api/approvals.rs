@@ -23,6 +23,7 @@ const WHAT: &str = "request for approval";
 
 /// Which requests.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     /// The `next` of the page before.

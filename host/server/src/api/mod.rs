@@ -160,8 +160,6 @@ fn open() -> Routed {
     routed! {
         .route("/api/v1/auth/login", post(login::login))
         .route("/api/v1/auth/refresh", post(login::refresh))
-        .route("/login/oidc/{provider}", get(oidc::start))
-        .route("/login/oidc/{provider}/callback", get(oidc::back))
         .route("/api/v1/auth/oidc", post(oidc::enter))
         .route("/api/v1/auth/providers", get(oidc::providers))
         .route("/api/v1/auth/link", post(login::link))
@@ -196,6 +194,7 @@ pub(crate) fn router(host: Host) -> Router {
         .layer(middleware::from_fn_with_state(host.clone(), auth::require_user))
         .merge(open().router)
         .merge(pages::router())
+        .merge(oidc::for_browsers())
         .merge(tickets::router(host.clone()))
         .merge(public().router)
         .layer(middleware::from_fn_with_state(host.clone(), pki::recognise))

@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -167,6 +168,13 @@ fn away(host: &Host, to: &str, browser: Option<&BrowserToken>) -> Response {
         headers.insert(header::SET_COOKIE, cookie);
     }
     response
+}
+
+/// Where browsers are sent, which is no API.
+pub(super) fn for_browsers() -> Router<Host> {
+    Router::new()
+        .route("/login/oidc/{provider}", get(start))
+        .route("/login/oidc/{provider}/callback", get(back))
 }
 
 /// Sends a browser to a provider. `?next=` says with which page of ours it goes on: `/device`, with a `user_code` or

@@ -20,7 +20,8 @@ pub(super) async fn run(client: &Client, output: Option<&Path>, since: Option<&P
     let Some(path) = output else {
         let stdout = Path::new("standard output");
         let rows = write(client, since, (&mut std::io::stdout().lock(), stdout)).await?;
-        return Ok(output::note(told(rows)));
+        output::note(told(rows));
+        return Ok(());
     };
     if path.exists() {
         let message = format!("{} is there already, and is not written over", path.display());
@@ -30,7 +31,8 @@ pub(super) async fn run(client: &Client, output: Option<&Path>, since: Option<&P
     let mut pending = Pending::new(path, Access::Private).map_err(|e| io(path, &e))?;
     let rows = write(client, since, (pending.file(), path)).await?;
     pending.keep().map_err(|e| io(path, &e))?;
-    Ok(output::note(format!("{} in {}", told(rows), path.display())))
+    output::note(format!("{} in {}", told(rows), path.display()));
+    Ok(())
 }
 
 fn told(rows: u64) -> String {

@@ -15,6 +15,7 @@ use waystation_store::tickets::approval::Approval;
 
 use super::answer::Answer;
 use super::caller::Asker;
+use super::described as d;
 use super::page::{Page, time};
 use super::stream::{Certificate, Ear, End};
 use crate::host::Host;
@@ -68,6 +69,7 @@ pub(super) async fn not_approved(host: &Host, asker: &Asker, id: ApprovalId) -> 
 
 /// Says how a request stands, to the agent that asked. With `?wait=` once it does not wait for people any more, at the latest
 /// after so many seconds.
+#[utoipa::path(get, path = "/api/tickets/approvals/{id}", tag = "tickets", security(("certificate" = []), ("agent_key" = [])), params(("id" = String, Path), d::Waiting), responses(d::Refusals, (status = 200, body = d::ShownApproval), (status = 404, body = d::Refusal, description = "There is none of theirs"), (status = 429, body = d::Refusal, description = "It waits too often at once")))]
 pub(super) async fn show(
     State(host): State<Host>,
     asker: Asker,
@@ -99,7 +101,7 @@ pub(super) async fn show(
             return Ok(shown(&one));
         }
         match ear.admitted() {
-            Ok(()) if ear.enrolled().await? => {}
+            Ok(()) if ear.enrolled().await?.is_some() => {}
             Err(End::Stopping) => return Ok(shown(&one)),
             Ok(()) | Err(_) => {
                 return Err(Answer::new(StatusCode::FORBIDDEN, "Certificate has been revoked"));

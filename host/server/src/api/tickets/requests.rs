@@ -45,7 +45,7 @@ fn hex<'v>(form: &Form<'v>, key: &str, most: usize, issues: &mut Issues) -> Opti
 }
 
 /// Issues a ticket to the owner of an instance.
-#[utoipa::path(post, path = "/api/tickets", tag = "tickets", security(("certificate" = []), ("agent_key" = [])), request_body = d::TicketToIssue, responses(d::BodyRefusals, (status = 201, body = d::NewTicket), (status = 404, body = d::Refusal, description = "It may not, or there is no such instance or target"), (status = 429, body = d::Refusal, description = "Too often; see Retry-After")))]
+#[utoipa::path(post, path = "/api/tickets", tag = "tickets", security(("certificate" = []), ("agent_key" = [])), request_body = d::TicketToIssue, responses(d::BodyRefusals, (status = 201, body = d::NewTicket), (status = 202, body = d::Refusal, description = "People are to approve it first; ask again"), (status = 404, body = d::Refusal, description = "It may not, or there is no such instance or target"), (status = 429, body = d::Refusal, description = "Too often; see Retry-After")))]
 pub(super) async fn request(
     State(host): State<Host>,
     asker: Asker,

@@ -37,6 +37,46 @@ pub(in crate::api::tickets) struct TicketScope {
     /// 1 to 50.
     scopes: Vec<TicketSubScope>,
     transport: TicketScopeTransport,
+    /// That people approve its tickets; nobody does when left out.
+    approval: Option<ScopeApproval>,
+}
+
+/// Who approves tickets of a scope, and until when.
+#[derive(ToSchema)]
+pub(in crate::api::tickets) struct ScopeApproval {
+    /// How many people have to say yes: 1 to 5; 1 when left out.
+    people: Option<u32>,
+    /// Seconds for which a request waits for them: 1 to 86,400; 900 when left out.
+    within: Option<u32>,
+    /// The sub-scopes whose tickets wait; all when left out.
+    #[schema(rename = "for")]
+    of: Option<Vec<String>>,
+}
+
+/// A request that people approve, for the agent that asked.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(in crate::api::tickets) struct ApprovalStanding {
+    id: String,
+    /// `waiting`, `approved`, `used`, `rejected`, `expired`, `lapsed`, `ended`.
+    state: String,
+    scope: String,
+    instance_id: String,
+    target: String,
+    /// How many have to say yes.
+    people: u32,
+    /// How many did.
+    approved: u32,
+    created_at: String,
+    expires_at: String,
+    /// Why it was rejected.
+    reason: Option<String>,
+}
+
+/// How a request stands.
+#[derive(ToSchema)]
+pub(in crate::api::tickets) struct ShownApproval {
+    approval: ApprovalStanding,
 }
 
 /// One thing that a scope admits to.
@@ -87,6 +127,7 @@ struct KeptScope {
     /// Empty: hooks are plugins here.
     #[schema(value_type = Object)]
     hooks: (),
+    approval: Option<ScopeApproval>,
     installed_at: String,
     updated_at: String,
 }

@@ -7,7 +7,7 @@ mod bodies;
 
 use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};
 
-use super::{assignments, certs, enroll, instances, own, requests, scopes, sessions, stream};
+use super::{approvals, assignments, certs, enroll, instances, own, requests, scopes, sessions, stream};
 
 pub(super) use agents::*;
 pub(super) use bodies::*;
@@ -30,6 +30,7 @@ pub(super) use bodies::*;
     requests::inbox,
     requests::validate,
     requests::revoke,
+    approvals::show,
     stream::follow,
     sessions::list,
     sessions::open,
@@ -78,6 +79,8 @@ struct RefusalDetails {
     reason: Option<String>,
     /// The hook that denied it.
     hook: Option<String>,
+    /// The request that people approve.
+    approval: Option<ApprovalStanding>,
 }
 
 /// One field that is wrong.
