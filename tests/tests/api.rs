@@ -9,7 +9,18 @@ use waystation_tests::settings::documents;
 use waystation_tests::{Answer, Folder, Host, Reply, StandIn, until};
 
 /// Every route, with a path that exists on a fresh host where that is possible.
-const ROUTES: [(&str, &str, &str); 74] = [
+const ROUTES: [(&str, &str, &str); 85] = [
+    ("GET", "/api/v1/approvals", "/api/v1/approvals"),
+    ("GET", "/api/v1/approvals/{id}", "/api/v1/approvals/x"),
+    ("POST", "/api/v1/approvals/{id}/approve", "/api/v1/approvals/x/approve"),
+    ("POST", "/api/v1/approvals/{id}/reject", "/api/v1/approvals/x/reject"),
+    ("GET", "/api/v1/audit/head", "/api/v1/audit/head"),
+    ("GET", "/api/v1/auth/identities", "/api/v1/auth/identities"),
+    ("GET", "/api/v1/users/{name}/identities", "/api/v1/users/x/identities"),
+    ("POST", "/api/v1/users/{name}/identities", "/api/v1/users/x/identities"),
+    ("DELETE", "/api/v1/users/{name}/identities/{id}", "/api/v1/users/x/identities/x"),
+    ("GET", "/api/v1/auth/providers", "/api/v1/auth/providers"),
+    ("POST", "/api/v1/auth/oidc", "/api/v1/auth/oidc"),
     ("GET", "/api/v1/host", "/api/v1/host"),
     ("GET", "/api/v1/items", "/api/v1/items"),
     ("POST", "/api/v1/items", "/api/v1/items"),
@@ -89,10 +100,11 @@ const ROUTES: [(&str, &str, &str); 74] = [
 /// For everybody; a host without TLS has none.
 const LISTS: &str = "/api/v1/certificates/crl";
 
-const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+const OPEN: [&str; 3] = ["/healthz", "/readyz", "/api/v1/auth/providers"];
 
 /// Where those ask who are nobody yet.
-const TO_BECOME_SOMEBODY: [&str; 6] = [
+const TO_BECOME_SOMEBODY: [&str; 7] = [
+    "/api/v1/auth/oidc",
     "/api/v1/auth/login",
     "/api/v1/auth/refresh",
     "/api/v1/auth/link",

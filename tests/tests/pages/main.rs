@@ -8,14 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use thirtyfour::Key;
 use tokio::process::Child;
 use waystation_tests::agents::TlsHost;
 use waystation_tests::api::text;
 use waystation_tests::owner::{OWNER, PASSWORD};
 use waystation_tests::{Api, Folder, Host, until};
 
-use browser::Browser;
+use browser::{Browser, ENTER, TAB};
 
 /// A host that nobody owns yet.
 async fn unowned(folder: &Folder) -> Result<(Child, String)> {
@@ -53,9 +52,8 @@ async fn well_made(browser: &Browser) -> Result<()> {
 /// Nothing was said on the console but that the host refused what it had to refuse.
 async fn quiet(browser: &Browser, refused: usize) -> Result<()> {
     let log = browser.log().await?;
-    let (expected, others): (Vec<_>, Vec<_>) = log.iter().partition(|entry| {
-        entry.source.as_deref() == Some("network") && entry.message.contains("/api/v1/auth/")
-    });
+    let (expected, others): (Vec<_>, Vec<_>) =
+        log.iter().partition(|entry| entry.source == "network" && entry.message.contains("/api/v1/auth/"));
     ensure!(others.is_empty() && expected.len() == refused, "{log:#?}");
     Ok(())
 }
@@ -93,7 +91,7 @@ async fn focus(browser: &Browser) -> Result<String> {
 }
 
 async fn pressed(browser: &Browser, expected: &str) -> Result<()> {
-    browser.press(Key::Tab).await?;
+    browser.press(TAB).await?;
     let at = focus(browser).await?;
     ensure!(at == expected, "{at} instead of {expected}");
     Ok(())
@@ -106,15 +104,15 @@ async fn somebody_becomes_owner_by_the_keyboard_alone() -> Result<()> {
     let link = std::fs::read_to_string(folder.data().join("owner-link"))?.trim().to_owned();
     let browser = Browser::open(&[]).await?;
     let page = format!("http://{address}/welcome#{link}");
-    browser.driver.goto(&page).await?;
+    browser.goto(&page).await?;
     browser.says("You become the owner").await?;
     well_made(&browser).await?;
-    ensure!(browser.driver.current_url().await?.as_str() == format!("http://{address}/welcome"));
+    ensure!(browser.address().await? == format!("http://{address}/welcome"));
     for field in ["name", "password", "again", "Set the password"] {
         pressed(&browser, field).await?;
     }
     // What is not filled in is told, and gone to.
-    browser.press(Key::Enter).await?;
+    browser.press(ENTER).await?;
     browser.says("Type what you want to be called.").await?;
     ensure!(focus(&browser).await? == "name");
     browser.press(OWNER).await?;
@@ -122,7 +120,7 @@ async fn somebody_becomes_owner_by_the_keyboard_alone() -> Result<()> {
     browser.press("short").await?;
     pressed(&browser, "again").await?;
     browser.press("short").await?;
-    browser.press(Key::Enter).await?;
+    browser.press(ENTER).await?;
     browser.says("A password has at least 8 characters.").await?;
     ensure!(focus(&browser).await? == "password");
     ensure!(
@@ -130,11 +128,11 @@ async fn somebody_becomes_owner_by_the_keyboard_alone() -> Result<()> {
     );
     browser.fill("password", PASSWORD).await?;
     browser.fill("again", "something else").await?;
-    browser.press(Key::Enter).await?;
+    browser.press(ENTER).await?;
     browser.says("The two passwords are not the same.").await?;
     ensure!(focus(&browser).await? == "again");
     browser.fill("again", PASSWORD).await?;
-    browser.press(Key::Enter).await?;
+    browser.press(ENTER).await?;
     browser.says("Your password is set.").await?;
     let first = browser.script("return history.length").await?;
     keeps_nothing(&browser, &[&link, PASSWORD]).await?;
@@ -143,14 +141,14 @@ async fn somebody_becomes_owner_by_the_keyboard_alone() -> Result<()> {
     ensure!(browser.script(said).await? == json!("about"), "what was done is read out");
 
     // The link is used up, and what was typed is not there when somebody goes back.
-    browser.driver.goto("about:blank").await?;
-    browser.driver.goto(&page).await?;
+    browser.goto("about:blank").await?;
+    browser.goto(&page).await?;
     browser.says("There is no such link or code any more").await?;
     ensure!(browser.script("return document.getElementById('form').hidden").await? == json!(true));
     well_made(&browser).await?;
     quiet(&browser, 1).await?;
-    browser.driver.back().await?;
-    browser.driver.back().await?;
+    browser.back().await?;
+    browser.back().await?;
     browser.says("There is no such link or code any more").await?;
     keeps_nothing(&browser, &[&link, PASSWORD]).await?;
     ensure!(first.as_u64().is_some_and(|first| first <= 3), "{first}");
@@ -189,7 +187,7 @@ async fn a_device_is_let_in_or_kept_out() -> Result<()> {
     let device = Folder::new("")?;
     let (mut child, code) = waiting(&device, &host).await?;
     let page = format!("{}/device", host.api.base());
-    browser.driver.goto(&page).await?;
+    browser.goto(&page).await?;
     browser.says("Log in, and type the code").await?;
     well_made(&browser).await?;
     for field in ["user-code", "name", "password", "Look at it"] {
@@ -198,11 +196,11 @@ async fn a_device_is_let_in_or_kept_out() -> Result<()> {
     browser.fill("user-code", "BBBB-BBBB").await?;
     browser.fill("name", OWNER).await?;
     browser.fill("password", "not the password").await?;
-    browser.press(Key::Enter).await?;
+    browser.press(ENTER).await?;
     browser.until("it is refused", "return document.querySelector('.bad') !== null").await?;
     quiet(&browser, 1).await?;
     browser.fill("password", PASSWORD).await?;
-    browser.press(Key::Enter).await?;
+    browser.press(ENTER).await?;
     browser.says("No device shows this code.").await?;
     ensure!(focus(&browser).await? == "user-code");
     ensure!(
@@ -211,8 +209,8 @@ async fn a_device_is_let_in_or_kept_out() -> Result<()> {
     );
     quiet(&browser, 1).await?;
     browser.fill("user-code", &code.to_lowercase()).await?;
-    browser.press(Key::Enter).await?;
-    browser.says("Let it in only if that is you, now.").await?;
+    browser.press(ENTER).await?;
+    browser.says("Let it in only if that is you, now").await?;
     let about = browser.script("return document.getElementById('about').textContent").await?;
     ensure!(
         about.as_str().is_some_and(|about| about.starts_with("Waystation/") && about.contains("127.0.0.1")),
@@ -222,7 +220,7 @@ async fn a_device_is_let_in_or_kept_out() -> Result<()> {
     pressed(&browser, "Let it in, as me").await?;
     pressed(&browser, "Keep it out").await?;
     browser.script("document.querySelector('button[value=yes]').focus()").await?;
-    browser.press(Key::Enter).await?;
+    browser.press(ENTER).await?;
     browser.says("It is let in.").await?;
     keeps_nothing(&browser, &[PASSWORD, &code]).await?;
     quiet(&browser, 0).await?;
@@ -238,14 +236,14 @@ async fn a_device_is_let_in_or_kept_out() -> Result<()> {
     let other = Folder::new("")?;
     let (mut child, code) = waiting(&other, &host).await?;
     for leave in [true, false] {
-        browser.driver.goto(&page).await?;
+        browser.goto(&page).await?;
         for (field, text) in [("user-code", code.as_str()), ("name", OWNER), ("password", PASSWORD)] {
             browser.fill(field, text).await?;
         }
-        browser.press(Key::Enter).await?;
-        browser.says("Let it in only if that is you, now.").await?;
+        browser.press(ENTER).await?;
+        browser.says("Let it in only if that is you, now").await?;
         if leave {
-            browser.driver.goto("about:blank").await?;
+            browser.goto("about:blank").await?;
             until("the login is over", async || {
                 let logins =
                     device.run(&["account", "logins", "--json", "--url", host.api.base()]).await?.json()?;
@@ -279,7 +277,7 @@ async fn a_second_factor_is_asked_for_where_it_is_on_in_the_dark_too() -> Result
     let browser = Browser::open(&["--force-dark-mode"]).await?;
     let device = Folder::new("")?;
     let (mut child, code) = waiting(&device, &host).await?;
-    browser.driver.goto(&format!("{}/device", host.api.base())).await?;
+    browser.goto(&format!("{}/device", host.api.base())).await?;
     browser.says("Log in").await?;
     let dark = browser.script("return matchMedia('(prefers-color-scheme: dark)').matches").await?;
     ensure!(dark == json!(true), "this browser has no dark mode");
@@ -290,19 +288,19 @@ async fn a_second_factor_is_asked_for_where_it_is_on_in_the_dark_too() -> Result
     for (field, text) in [("user-code", code.as_str()), ("name", OWNER), ("password", PASSWORD)] {
         browser.fill(field, text).await?;
     }
-    browser.press(Key::Enter).await?;
+    browser.press(ENTER).await?;
     browser.says("Type the code of your app, too.").await?;
     ensure!(focus(&browser).await? == "code");
     well_made(&browser).await?;
     browser.press("000000").await?;
-    browser.press(Key::Enter).await?;
+    browser.press(ENTER).await?;
     browser.until("it is refused", "return document.querySelector('.bad') !== null").await?;
     let bad = "const [r, g, b] = getComputedStyle(document.querySelector('.bad')).color.match(/\\d+/g).map(Number); \
                return r > 200 && g > 120 && b > 120";
     ensure!(browser.script(bad).await? == json!(true), "a warning is dark on dark");
     browser.fill("code", recovery).await?;
-    browser.press(Key::Enter).await?;
-    browser.says("Let it in only if that is you, now.").await?;
+    browser.press(ENTER).await?;
+    browser.says("Let it in only if that is you, now").await?;
     browser.script("document.querySelector('button[value=yes]').click()").await?;
     browser.says("It is let in.").await?;
     ensure!(child.wait().await?.success());
@@ -325,13 +323,13 @@ async fn somebody_chooses_a_password_over_tls() -> Result<()> {
     let pin = format!("--ignore-certificate-errors-spki-list={}", STANDARD.encode(hex::decode(pin)?));
     let browser = Browser::open(&[&pin]).await?;
     let port = host.address.rsplit_once(':').context("no port")?.1;
-    browser.driver.goto(&format!("https://localhost:{port}/welcome#{link}")).await?;
+    browser.goto(&format!("https://localhost:{port}/welcome#{link}")).await?;
     browser.says("A new password for ann.").await?;
     well_made(&browser).await?;
     ensure!(browser.script("return document.getElementById('naming').hidden").await? == json!(true));
     browser.fill("password", "a password of hers").await?;
     browser.fill("again", "a password of hers").await?;
-    browser.press(Key::Enter).await?;
+    browser.press(ENTER).await?;
     browser.says("Your password is set.").await?;
     keeps_nothing(&browser, &[&link, "a password of hers"]).await?;
     quiet(&browser, 0).await?;

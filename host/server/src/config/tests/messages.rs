@@ -274,7 +274,7 @@ const CASES: &[(&str, &[&str])] = &[
              \"release.found\"? It can be `release.found`, `release.withdrawn`, `item.outdated`, \
              `item.current`, `item.added`, `item.changed`, `item.removed`, `check.failed`, \
              `check.recovered`, `plugin.quarantined`, `plugin.state`, `plugin.installed`, `plugin.upgraded`, \
-             `plugin.granted`, `plugin.revoked`, `trust.state`",
+             `plugin.granted`, `plugin.revoked`, `trust.state`, `approval.waiting`, `approval.decided`",
             "4:16 invalid-value `channels.c.min_severity` must not be \"low\" | it can be `info`, \
              `notice`, `warning`, `critical`",
         ],
