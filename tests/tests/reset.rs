@@ -2,10 +2,12 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use anyhow::Result;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use waystation_tests::agents::TlsHost;
 use waystation_tests::api::text;
 use waystation_tests::owner::{OWNER, PASSWORD};
+use waystation_tests::settings::{documents, item};
 use waystation_tests::{Folder, Host, built};
 
 const SHELL: &str = "shell:connect";
@@ -25,8 +27,9 @@ async fn a_host_that_was_not_built_for_it_erases_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn data_is_erased_by_the_owner_alone_and_agents_are_told() -> Result<()> {
-    let items = "[items.kept]\nsource = \"none\"\nlocator = \"kept\"\n";
-    let folder = TlsHost::folder(items)?.with_binary(built::resetting()?);
+    let nowhere = "http://127.0.0.1:1";
+    let items = documents(&[nowhere])? + &item("kept", nowhere);
+    let folder = TlsHost::folder(&items)?.with_binary(built::resetting()?);
     let host = TlsHost::start(&folder).await?;
     let operator = host.operator()?;
     let scope = json!({
@@ -38,11 +41,10 @@ async fn data_is_erased_by_the_owner_alone_and_agents_are_told() -> Result<()> {
     let agent = host.enrol("mac", &[SHELL]).await?;
     let transport = json!({ "transport": { "strategies": ["relay"], "preferred": "relay" }, "scope": SHELL });
     assert_eq!(agent.call("POST", "/api/tickets/instances", Some(&transport)).await?.0, 201);
-    let more = json!({ "name": "more", "source": "none", "locator": "more" });
     let mut events = agent.follow("/api/tickets/inbox/stream").await?;
     events.at_once("inbox").await?;
     assert_eq!(events.at_once("ready").await?, json!({}));
-    let _ = operator.call("POST", "/api/v1/items", Some(&more)).await?;
+    let before = operator.call("GET", "/api/v1/items/kept", None).await?.1;
 
     // A token is no person, whatever it may do; a person needs the permission, and the word.
     let yes = json!({ "confirm": "RESET" });
@@ -89,10 +91,12 @@ async fn data_is_erased_by_the_owner_alone_and_agents_are_told() -> Result<()> {
     let names: Vec<_> =
         found["items"].as_array().unwrap().iter().map(|item| text(item, "name").to_owned()).collect();
     assert_eq!(names, ["kept"], "what the configuration says is there again");
+    assert_ne!(found["items"][0]["id"], before["id"], "and is another");
     // The agent is who it was; whoever was not there hears since when nothing is left.
     let mut events = agent.follow("/api/tickets/inbox/stream").await?;
     events.at_once("inbox").await?;
-    assert_eq!(text(&events.at_once("ready").await?, "resetAt"), at);
+    let told: Timestamp = text(&events.at_once("ready").await?, "resetAt").parse()?;
+    assert_eq!(told.as_microsecond(), at.parse::<Timestamp>()?.as_microsecond());
     let rows = operator.call("GET", "/api/v1/audit?action=data.reset", None).await?.1;
     assert_eq!(text(&rows["rows"][0], "actor"), format!("user:{OWNER}"), "{rows}");
     Ok(())

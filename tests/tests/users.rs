@@ -340,6 +340,7 @@ async fn what_no_role_allows_is_refused_everywhere_and_on_record() -> Result<()>
                 "/api/v1/agents/{label}/certificates" => json!({ "csr": "x" }),
                 "/api/v1/users" => json!({ "name": "x" }),
                 "/api/v1/users/{name}/identities" => json!({ "provider": "corp", "subject": "x" }),
+                "/api/v1/approvals/{id}/reject" => json!({ "reason": "no" }),
                 "/api/v1/users/{name}/roles" => json!({ "roles": ["owner"] }),
                 "/api/v1/roles/{name}" => json!({ "grants": [] }),
                 _ => json!({}),

@@ -14,7 +14,7 @@ mod world;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use waystation_tests::agents::{Party, TlsHost};
-use waystation_tests::{Database, Folder};
+use waystation_tests::{Database, Folder, settings};
 
 use routes::{Case, Expected, Plane};
 use rows::Rows;
@@ -25,9 +25,15 @@ const PATIENT: &str = "[enrolment]\nattempts = 100000\n[identity]\nlogin_rate = 
                        [tickets]\nlife = \"10m\"\nopen_within = \"1h\"\nrequests = 100000\n\
                        [identity.oidc.idp]\nissuer = \"https://idp.invalid\"\nclient_id = \"waystation\"\n";
 
+/// Where browsers come back to, which a provider needs.
+fn patient() -> Result<Folder> {
+    let host = settings::HOST.replace("[server]", "[server]\npublic_url = \"https://localhost\"");
+    Folder::with_text(&format!("{host}\n[server.tls]\nenabled = true\n{PATIENT}"))
+}
+
 #[tokio::test]
 async fn what_another_tenant_has_is_what_nobody_has() -> Result<()> {
-    let folder = TlsHost::folder(PATIENT)?;
+    let folder = patient()?;
     let file = folder.data().join("waystation.db");
     crossed(&folder, &format!("sqlite:{}", file.display())).await
 }
@@ -35,7 +41,7 @@ async fn what_another_tenant_has_is_what_nobody_has() -> Result<()> {
 #[tokio::test]
 async fn what_another_tenant_has_is_what_nobody_has_on_postgresql() -> Result<()> {
     let database = Database::make("tenancy").await?;
-    let folder = TlsHost::folder(PATIENT)?.env("WAYSTATION_DATABASE_URL", &database.url());
+    let folder = patient()?.env("WAYSTATION_DATABASE_URL", &database.url());
     let ended = crossed(&folder, &database.url()).await;
     database.remove().await?;
     ended
@@ -82,7 +88,7 @@ async fn crossed(folder: &Folder, url: &str) -> Result<()> {
         described::check(&case.method, &case.route, status, &text)?;
         found += 1;
     }
-    assert_eq!(found, 13);
+    assert_eq!(found, 15);
     Ok(())
 }
 

@@ -134,6 +134,9 @@ impl Rows {
                 .to_owned(),
         )
         .await?;
+        // Events are the host's, and those of approvals say whose they are.
+        let whose = r#"UPDATE events SET data = REPLACE(data, '"tenant":"default"', '"tenant":"other"')"#;
+        self.run(whose.to_owned()).await?;
         let mut empty = BTreeSet::new();
         for (table, of) in self.kept().await? {
             if of != "tenant = 'other'" {
