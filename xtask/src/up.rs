@@ -31,6 +31,8 @@ pub(crate) fn resetting_host(layout: &Layout) -> Result<PathBuf> {
     say::step("host", "building waystation with data-reset");
     let binary = built(layout, &["--features", "data-reset"])?;
     let place = layout.target().join("waystation-data-reset");
+    // One that still runs somewhere is not written to.
+    let _ = std::fs::remove_file(&place);
     std::fs::copy(&binary, &place).with_context(|| format!("cannot write {}", place.display()))?;
     Ok(place)
 }
