@@ -1,7 +1,7 @@
 //! `/login/oidc` and `/api/v1/auth/oidc`: logging in at a provider (OpenID Connect).
 //!
-//! A browser goes to [`start`], to the provider, and comes back to [`back`]. Tokens are in no URL: what it comes back to
-//! our page with is a code, which works once, within half a minute, in this browser only ([`enter`]). Whoever does not
+//! A browser goes to `start`, to the provider, and comes back to `back`. Tokens are in no URL: what it comes back to
+//! our page with is a code, which works once, within half a minute, in this browser only (`enter`). Whoever does not
 //! get in is told that, and no more; why is in the log and on record.
 
 use std::collections::BTreeMap;
