@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::changes::{Change, Work};
 use crate::error::StoreError;
-use crate::row::micros;
+use crate::row::{micros, time};
 use crate::store::Store;
 use crate::tickets::{Bell, Caller};
 
@@ -21,13 +21,12 @@ const OF_TENANT: [&str; 8] = [
     "UPDATE tallies SET value = 0 WHERE tenant = $1",
 ];
 
-/// What is erased of the host: it has no tenant.
-const OF_HOST: [&str; 7] = [
+/// What is erased of the host: it has no tenant. Items come first, with what is known of them, as they do for whoever keeps
+/// a check: neither waits for the other in a circle.
+const OF_HOST: [&str; 5] = [
+    "DELETE FROM items",
     "DELETE FROM outbox",
     "DELETE FROM events",
-    "DELETE FROM machine_items",
-    "DELETE FROM releases",
-    "DELETE FROM items",
     "DELETE FROM kv",
     "DELETE FROM kv_usage",
 ];
@@ -54,7 +53,8 @@ impl Change for Reset {
             .await?;
         work.ring(caller.tenant.as_str(), Bell::Reset);
         caller.note(work, "data.reset", caller.tenant.as_str(), "ok");
-        Ok(caller.now)
+        // As it is kept, and agents are told it.
+        time(micros(caller.now))
     }
 }
 

@@ -203,8 +203,7 @@ impl Who {
                 // Whoever has become somebody else comes again, as that.
                 Ok(Some(now)) if (&now.roles, &now.token) == (&self.standing.roles, &self.standing.token) => {
                 }
-                Ok(Some(_)) => return,
-                Ok(None) => return,
+                Ok(_) => return,
                 Err(e) => {
                     tracing::warn!(
                         code = e.code(),

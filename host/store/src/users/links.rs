@@ -8,7 +8,7 @@ use waystation_core::name::{TenantName, UserName};
 use waystation_core::user::UserRefusal;
 use waystation_identity::{IdentityError, LINK_LIFE, LinkToken, RefreshToken};
 
-use super::login::{Ends, Fresh, NewLogin, counted, end_logins};
+use super::login::{Ends, Fresh, NewLogin, end_logins, forget_attempts};
 use super::people::{self, NewUser, OWNER, find, insert};
 use super::{Outcome, word};
 use crate::changes::{Change, Work};
@@ -145,11 +145,7 @@ impl Change for Redeem {
             .execute(work.db())
             .await?;
         // Whoever was locked for guessing is let in by what they have.
-        sqlx::query("DELETE FROM login_attempts WHERE tenant = $1 AND name = $2")
-            .bind(caller.tenant.as_str())
-            .bind(counted(&called))
-            .execute(work.db())
-            .await?;
+        forget_attempts(work, &caller.tenant, &called).await?;
         end_logins(work, user, None, Ends::Password, caller.now).await?;
         let caller = Caller { actor: format!("user:{called}"), ..caller };
         caller.note(work, "link.use", called.as_str(), "ok");

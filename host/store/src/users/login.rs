@@ -122,6 +122,20 @@ pub(super) fn counted(name: &UserName) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Forgets what failed under a name: whoever has it got in, or was let in again.
+pub(super) async fn forget_attempts(
+    work: &mut Work<'_>,
+    tenant: &TenantName,
+    name: &UserName,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM login_attempts WHERE tenant = $1 AND name = $2")
+        .bind(tenant.as_str())
+        .bind(counted(name))
+        .execute(work.db())
+        .await?;
+    Ok(())
+}
+
 /// Counts one from the address of the caller.
 pub(super) async fn take(
     work: &mut Work<'_>,
@@ -315,11 +329,7 @@ impl Finish {
         {
             return Ok(Err(refused));
         }
-        sqlx::query("DELETE FROM login_attempts WHERE tenant = $1 AND name = $2")
-            .bind(caller.tenant.as_str())
-            .bind(counted(name))
-            .execute(work.db())
-            .await?;
+        forget_attempts(work, &caller.tenant, name).await?;
         new.begin(work, caller, user.id).await.map(Ok)
     }
 }

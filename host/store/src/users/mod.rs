@@ -5,6 +5,7 @@
 
 mod denials;
 mod devices;
+mod entry;
 mod factor;
 mod identities;
 mod links;
@@ -18,14 +19,14 @@ mod sweep;
 mod tokens;
 
 pub use devices::{DeviceAnswer, DeviceRequest, NewDevice};
+pub use entry::{Entering, FACTOR_LIFE};
 pub use factor::{Factor, Proven, SealedTotp};
 pub use identities::NewIdentity;
 pub use links::Welcome;
 pub use login::{Admitted, Begun, Fresh, Lives, Rotated};
 pub use people::NewUser;
 pub use providers::{
-    Came, ENTRY_LIFE, Entering, FACTOR_LIFE, Joining, NewAsked, Returned, SealedAsked, WAIT_LIFE, WAITING,
-    WAITING_EACH,
+    Came, ENTRY_LIFE, Joining, NewAsked, Returned, SealedAsked, WAIT_LIFE, WAITING, WAITING_EACH,
 };
 pub use standing::Standing;
 pub(crate) use standing::roles_of;

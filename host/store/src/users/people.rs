@@ -9,7 +9,7 @@ use waystation_core::id::UserId;
 use waystation_core::name::{TenantName, UserName};
 use waystation_core::user::{User, UserRefusal};
 
-use super::login::{Ends, counted, end_logins};
+use super::login::{Ends, end_logins, forget_attempts};
 use super::standing::BUILT_IN;
 use super::{Outcome, word};
 use crate::changes::{Change, Work};
@@ -234,17 +234,7 @@ impl Do {
                     .await?;
                 end_logins(work, user.id, None, Ends::Locked, caller.now).await?;
             }
-            Deed::Unlock => {
-                sqlx::query("UPDATE users SET locked_at = NULL WHERE id = $1")
-                    .bind(&id)
-                    .execute(work.db())
-                    .await?;
-                sqlx::query("DELETE FROM login_attempts WHERE tenant = $1 AND name = $2")
-                    .bind(caller.tenant.as_str())
-                    .bind(counted(name))
-                    .execute(work.db())
-                    .await?;
-            }
+            Deed::Unlock => unlock(work, caller, (user.id, name)).await?,
             Deed::Assign(roles) => {
                 if let Err(refused) = give(work, &caller.tenant, user.id, roles).await? {
                     return Ok(Err(refused));
@@ -257,6 +247,19 @@ impl Do {
         }
         Ok(Ok(()))
     }
+}
+
+/// Lets somebody in again who was locked out, by somebody or by failing.
+pub(super) async fn unlock(
+    work: &mut Work<'_>,
+    caller: &Caller,
+    (user, name): (UserId, &UserName),
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE users SET locked_at = NULL WHERE id = $1")
+        .bind(user.to_string())
+        .execute(work.db())
+        .await?;
+    forget_attempts(work, &caller.tenant, name).await
 }
 
 struct Add {

@@ -7,8 +7,7 @@ use waystation_identity::LinkToken;
 
 use super::factor::end_factor;
 use super::links::Make;
-use super::login::counted;
-use super::people::find;
+use super::people::{find, unlock};
 use super::{Outcome, word};
 use crate::changes::{Change, Work};
 use crate::error::StoreError;
@@ -32,18 +31,9 @@ impl Change for Rescue {
         };
         let made = link.make(work).await?;
         if made.is_ok() {
-            let id = user.id.to_string();
-            sqlx::query("UPDATE users SET locked_at = NULL WHERE id = $1")
-                .bind(&id)
-                .execute(work.db())
-                .await?;
-            sqlx::query("DELETE FROM login_attempts WHERE tenant = $1 AND name = $2")
-                .bind(caller.tenant.as_str())
-                .bind(counted(name))
-                .execute(work.db())
-                .await?;
+            unlock(work, caller, (user.id, name)).await?;
             if *factor_off {
-                end_factor(work, &id).await?;
+                end_factor(work, &user.id.to_string()).await?;
             }
         }
         let target = if *factor_off { format!("{name} without second factor") } else { name.to_string() };

@@ -1,6 +1,5 @@
 //! Somebody asks for a ticket that people approve.
 
-use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use waystation_core::approval::{ApprovalState, Hand, Hands, Latest, Terms, Turn, turn};
 use waystation_core::id::ApprovalId;
@@ -184,10 +183,4 @@ impl Wanted<'_> {
         work.ring(self.source, Bell::Approval);
         Ok(())
     }
-}
-
-/// What time does, for the record.
-pub(super) fn clock(caller_tenant: &str, now: Timestamp) -> Result<Caller, StoreError> {
-    let tenant = parsed(caller_tenant)?;
-    Ok(Caller { tenant, actor: "host".into(), plane: "host", request: None, address: None, now })
 }

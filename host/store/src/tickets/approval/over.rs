@@ -10,7 +10,6 @@ use waystation_core::ticket::ScopeName;
 use super::super::Bell;
 use super::super::caller::Caller;
 use super::super::tally::Tally;
-use super::asked::clock;
 use super::{Approval, find};
 use crate::changes::Work;
 use crate::error::StoreError;
@@ -18,6 +17,12 @@ use crate::row::{micros, parsed};
 
 /// Why one ended whose scope was written anew.
 const SCOPE_CHANGED: &str = "scope_changed";
+
+/// What time does, for the record.
+fn clock(tenant: &str, now: Timestamp) -> Result<Caller, StoreError> {
+    let tenant = parsed(tenant)?;
+    Ok(Caller { tenant, actor: "host".into(), plane: "host", request: None, address: None, now })
+}
 
 /// Ends one whose time is over, if nobody did, as of when it was over.
 pub(in super::super) async fn run_out(
