@@ -1,5 +1,7 @@
 //! A secret reaches the one place it is bound to, and nobody's eyes.
 
+use std::os::unix::fs::PermissionsExt;
+
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -162,4 +164,24 @@ async fn a_receiver_can_verify_a_signed_message() -> Result<()> {
     assert_ne!(seen.header("webhook-signature"), mac("another key")?);
     assert_eq!(text(&seen.json(), "event"), "item.added");
     host.stop().await
+}
+
+#[tokio::test]
+async fn a_key_that_others_may_read_is_told_at_each_start() -> Result<()> {
+    let folder = Folder::new("")?;
+    let first = Host::start(&folder).await?;
+    assert!(!first.log()?.contains("secret-permissions"));
+    first.stop().await?;
+    let keys = ["identity-key", "ticket-key"];
+    for key in keys {
+        std::fs::set_permissions(folder.data().join(key), PermissionsExt::from_mode(0o640))?;
+    }
+    let again = Host::start(&folder).await?;
+    let log = again.log()?;
+    for key in keys {
+        let line = log.lines().find(|line| line.contains(key)).unwrap_or_default();
+        assert!(line.contains("secret-permissions") && line.contains("0640"), "{log}");
+        assert!(!log.contains(std::fs::read_to_string(folder.data().join(key))?.trim()));
+    }
+    again.stop().await
 }

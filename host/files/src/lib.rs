@@ -42,6 +42,15 @@ pub fn replace_with(
     pending.keep()
 }
 
+/// The mode of a file that others than its owner may read, write or run; none where nobody else may.
+///
+/// # Errors
+/// What the system says.
+pub fn open_to_others(path: &Path) -> io::Result<Option<u32>> {
+    let mode = std::fs::metadata(path)?.permissions().mode() & 0o777;
+    Ok((mode & 0o077 != 0).then_some(mode))
+}
+
 /// A file that is being written and has its name when it is whole. Dropped before that, it is gone.
 #[derive(Debug)]
 pub struct Pending {
@@ -128,6 +137,18 @@ mod tests {
             assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), mode(&path)), (content, expected));
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn whom_a_file_is_open_to_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        replace(&path, b"secret", Access::Private).unwrap();
+        for (mode, open) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true), (0o601, true)] {
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(open_to_others(&path).unwrap(), open.then_some(mode));
+        }
+        assert!(open_to_others(&folder.path().join("nowhere")).is_err());
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub(crate) fn open(file: KeyFile, named: Option<&Path>, data: &Path) -> Result<[
     let failed = |message: String| StartError::Key { file, path: path.display().to_string(), message };
     match std::fs::read_to_string(&path) {
         Ok(text) => {
+            warn_if_open(&path);
             let mut key = [0; 32];
             let text = text.trim();
             match hex::decode_to_slice(text, &mut key) {
@@ -37,6 +38,19 @@ pub(crate) fn open(file: KeyFile, named: Option<&Path>, data: &Path) -> Result<[
             Ok(key)
         }
         Err(e) => Err(failed(e.to_string())),
+    }
+}
+
+/// Says so where others than the host's user have a key. It is used all the same, as every secret is: how a file comes to a
+/// machine is not always the operator's choice.
+pub(crate) fn warn_if_open(path: &Path) {
+    if let Ok(Some(mode)) = waystation_files::open_to_others(path) {
+        tracing::warn!(
+            code = "secret-permissions",
+            path = %path.display(),
+            mode = %format_args!("{mode:04o}"),
+            "a key is open to other users; run `chmod 600` on it",
+        );
     }
 }
 

@@ -130,22 +130,13 @@ pub(super) fn read_secret_file(path: &Path) -> Result<Secret, Box<Problem>> {
     if secret.is_empty() {
         return Err(missing(&"it is empty", "write the secret into it"));
     }
-    Ok(Secret { value: secret.into(), warning: open_to_others(path, &metadata) })
+    Ok(Secret { value: secret.into(), warning: open_to_others(path) })
 }
 
-#[cfg(unix)]
-fn open_to_others(path: &Path, metadata: &fs::Metadata) -> Option<Problem> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = metadata.permissions().mode() & 0o777;
-    (mode & 0o077 != 0).then(|| {
-        let message = format!("the secret in {} is open to other users (mode {mode:04o})", path.display());
-        Problem::new(Code::SecretPermissions, message).warning().hint("run `chmod 600` on it")
-    })
-}
-
-#[cfg(not(unix))]
-fn open_to_others(_: &Path, _: &fs::Metadata) -> Option<Problem> {
-    None
+fn open_to_others(path: &Path) -> Option<Problem> {
+    let mode = waystation_files::open_to_others(path).ok()??;
+    let message = format!("the secret in {} is open to other users (mode {mode:04o})", path.display());
+    Some(Problem::new(Code::SecretPermissions, message).warning().hint("run `chmod 600` on it"))
 }
 
 /// The URL of the database, password included. Prints without it.

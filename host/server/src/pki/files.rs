@@ -11,16 +11,17 @@
 //! leaves no half authority.
 
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
+use waystation_files::Access;
 use waystation_pki::{Authorities, Authority, Organization, PkiError};
 
 use super::{unreadable, unusable};
 use crate::error::StartError;
+use crate::key_file::warn_if_open;
 
 /// The folder in the data folder.
 const FOLDER: &str = "pki";
@@ -88,7 +89,9 @@ fn read(folder: &Path, now: Timestamp) -> Result<Vec<Authority>, StartError> {
         if !name.starts_with("authority-") || !name.ends_with(".pem") {
             continue;
         }
-        let key = SecretString::from(text(&path.with_extension("key"))?);
+        let key = path.with_extension("key");
+        warn_if_open(&key);
+        let key = SecretString::from(text(&key)?);
         match Authority::load(text(&path)?.as_bytes(), &key, now) {
             Ok(authority) => all.push(authority),
             Err(error @ PkiError::AuthorityExpired { .. }) => ended = Some((path, error)),
@@ -143,18 +146,8 @@ pub(super) fn text(path: &Path) -> Result<String, StartError> {
     Ok(text)
 }
 
-/// Writes a file that is whole or not there, for this user alone.
 fn write(path: &Path, text: &str) -> Result<(), StartError> {
-    let hidden = path.with_extension(format!("{}.new", std::process::id()));
-    let written = || {
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&hidden)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&hidden, path)?;
-        path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
-    };
-    written().map_err(|e: std::io::Error| unreadable(path, &e))
+    waystation_files::replace(path, text.as_bytes(), Access::Private).map_err(|e| unreadable(path, &e))
 }
 
 #[cfg(test)]

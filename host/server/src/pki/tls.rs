@@ -17,6 +17,7 @@ use super::files::text;
 use super::unusable;
 use crate::config::Config;
 use crate::error::StartError;
+use crate::key_file::warn_if_open;
 
 /// What a TLS listener needs.
 pub(crate) struct Door {
@@ -43,6 +44,7 @@ impl Door {
         let tls = &config.server.tls;
         let (key, source) = match (&tls.certificate, &tls.key) {
             (Some(certificate), Some(key)) => {
+                warn_if_open(key);
                 let (chain, secret, held) = read(certificate, key)?;
                 let loaded = ServerKey::of_files(chain.as_bytes(), &secret);
                 let loaded = loaded.map_err(|error| unusable(certificate, error))?;
