@@ -166,3 +166,41 @@ async fn what_a_plugin_says_of_itself_writes_nothing_but_comments() -> Result<()
     assert!(section.contains("# Reads. [plugins.x] kv = true\n"), "{section}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_hook_is_added_with_what_is_to_be_filled_in_and_runs_when_it_is() -> Result<()> {
+    let folder = Folder::new("")?;
+    // A hook decides: nobody's plugins may be one unless somebody says so.
+    let init = ["trust", "init", "--namespace", "waystation", "--no-passphrase", "--kind", "hook"];
+    done(&folder, &init).await?;
+    site::signed(&folder, "hours.plugin.tar", &site::package("business-hours", str::to_owned)?).await?;
+    done(&folder, &["plugin", "add", "--yes", "--file", "hours.plugin.tar"]).await?;
+    let added = config(&folder)?;
+    for line in
+        ["# Where it is asked:\n# hooks = [\"before-issue\"]\n", "# [plugins.business-hours.config]\n"]
+    {
+        assert!(added.contains(line), "{added}");
+    }
+    let status = async || {
+        let host = Host::start(&folder).await?;
+        let plugin = host.api.plugins().await?["business-hours"].clone();
+        host.stop().await?;
+        anyhow::Ok(text(&plugin, "status").to_owned())
+    };
+    // Asked nowhere it is of no use: that is said, and not taken for a guard.
+    assert_ne!(status().await?, "running");
+    let mut filled = String::new();
+    for line in added.lines() {
+        let plain = line.strip_prefix("# ").unwrap_or_default();
+        filled += match plain {
+            _ if plain.starts_with("hooks = ") || plain == "[plugins.business-hours.config]" => plain,
+            _ if plain.starts_with("time_zone = ") => "time_zone = \"UTC\"",
+            _ if plain.starts_with("calendars = ") => "calendars = []",
+            _ => line,
+        };
+        filled.push('\n');
+    }
+    std::fs::write(folder.config(), filled)?;
+    assert_eq!(status().await?, "running");
+    Ok(())
+}

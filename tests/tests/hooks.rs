@@ -2,18 +2,14 @@
 //! become; and the two that come with Waystation.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::ops::Deref;
 use std::path::Path;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use waystation_tests::agents::{Party, TlsHost, Told};
+use waystation_tests::agents::{TlsHost, Told};
+use waystation_tests::pair::{Pair, SHELL, text};
 use waystation_tests::{Folder, built, until};
-
-const SHELL: &str = "shell:connect";
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("{value}"))
-}
 
 fn scope(name: &str) -> Value {
     json!({
@@ -35,51 +31,31 @@ fn probe(name: &str, points: &[&str], more: &str, answers: &[(&str, &str)]) -> R
     Ok(hook(name, &built::fixture("hook-probe")?, points, &config))
 }
 
-/// A host with a scope, two agents, and an instance to which the target is assigned.
+/// Two agents of a host with these plugins.
 struct Site {
     folder: Folder,
-    _host: TlsHost,
-    operator: Party,
-    source: Party,
-    target: Party,
-    instance: String,
+    pair: Pair,
+}
+
+impl Deref for Site {
+    type Target = Pair;
+
+    fn deref(&self) -> &Pair {
+        &self.pair
+    }
 }
 
 impl Site {
     async fn new(plugins: &str) -> Result<Self> {
         // Many requests in a minute, so that a test can ask often.
         let folder = TlsHost::folder(&format!("[tickets]\nrequests = 1000\n{plugins}"))?;
-        let host = TlsHost::start(&folder).await?;
-        let operator = host.operator()?;
-        let (status, told) = operator.call("POST", "/api/tickets/scopes", Some(&scope("shell"))).await?;
-        assert_eq!(status, 201, "{told}");
-        let (source, target) = (host.enrol("source", &[SHELL]).await?, host.enrol("target", &[SHELL]).await?);
-        let wanted = json!({ "scope": SHELL, "transport": { "strategies": ["relay"] } });
-        let (_, told) = source.call("POST", "/api/tickets/instances", Some(&wanted)).await?;
-        let instance = text(&told["instanceId"]).to_owned();
-        let wanted = json!({ "agentLabel": "target", "instanceScope": format!("{SHELL}:{instance}") });
-        let (status, told) = operator.call("POST", "/api/tickets/assignments", Some(&wanted)).await?;
-        assert_eq!(status, 201, "{told}");
-        Ok(Self { folder, _host: host, operator, source, target, instance })
+        let pair = Pair::new(TlsHost::start(&folder).await?).await?;
+        Ok(Self { folder, pair })
     }
 
-    async fn ask(&self) -> Result<Told> {
-        let wanted = json!({ "scope": SHELL, "instanceId": self.instance, "target": "target" });
-        self.source.call("POST", "/api/tickets", Some(&wanted)).await
-    }
-
-    async fn ticket(&self) -> Result<String> {
-        let (status, told) = self.ask().await?;
-        assert_eq!(status, 201, "{told}");
-        Ok(text(&told["ticket"]["id"]).to_owned())
-    }
-
-    async fn validate(&self, id: &str) -> Result<Told> {
-        self.target.call("POST", "/api/tickets/validate", Some(&json!({ "ticketId": id }))).await
-    }
-
-    async fn session(&self, id: &str) -> Result<Told> {
-        self.target.call("POST", "/api/tickets/sessions", Some(&json!({ "ticketId": id }))).await
+    async fn beat(&self, session: &str) -> Result<Told> {
+        let path = format!("/api/tickets/sessions/{session}/heartbeat");
+        self.target.call("POST", &path, None).await
     }
 
     /// Rows of the record, as action, outcome and target.
@@ -211,6 +187,54 @@ async fn a_ticket_opens_nothing_while_a_hook_is_asked() -> Result<()> {
     assert_eq!(early?, (400, json!({ "error": "Invalid ticket" })));
     assert_eq!(validated?, failed("slow", "deadline"));
     assert_eq!(site.session(&id).await?.0, 400);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_ends_where_a_hook_does_not_let_it_go_on() -> Result<()> {
+    let denies = [("after-validate", "it is late")];
+    let site = Site::new(&probe("guard", &["while-open"], "", &denies)?).await?;
+    let session = site.admitted().await?;
+    let mut events = site.source.follow("/api/tickets/inbox/stream").await?;
+    for name in ["inbox", "session", "ready"] {
+        events.at_once(name).await?;
+    }
+    let over = json!({ "authorized": false, "reason": "admin_killed", "cause": "policy_denied" });
+    assert_eq!(site.beat(&session).await?, (200, over.clone()));
+    let told = events.at_once("session").await?;
+    assert_eq!((&told["sessionId"], &told["reason"]), (&json!(session), &json!("policy_denied")), "{told}");
+    // It stays so, and nobody is asked about it any more.
+    assert_eq!(site.beat(&session).await?, (200, over));
+    let path = format!("/api/tickets/sessions/{session}");
+    assert_eq!(site.source.call("PATCH", &path, Some(&json!({ "status": "active" }))).await?.0, 409);
+    let denied = ("denied".to_owned(), "guard while-open: it is late".to_owned());
+    assert_eq!(site.record("hook.deny").await?, [denied]);
+    let ended = ("ok".to_owned(), format!("{session} policy_denied"));
+    assert_eq!(site.record("session.end").await?, [ended]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hook_that_fails_ends_sessions_unless_the_operator_said_otherwise() -> Result<()> {
+    let traps = [("after-validate", "trap")];
+    let site = Site::new(&probe("guard", &["while-open"], "", &traps)?).await?;
+    let session = site.admitted().await?;
+    assert_eq!(site.beat(&session).await?.1["cause"], "policy_denied");
+    assert_eq!(site.record("hook.deny").await?[0].0, "hook-failed");
+    let allows = probe("b-allows", &["while-open"], "", &[("after-validate", "allow")])?;
+    let site = Site::new(&format!(
+        "{}{allows}",
+        probe("a-traps", &["while-open"], "on_failure = \"open\"", &traps)?
+    ))
+    .await?;
+    let session = site.admitted().await?;
+    assert_eq!(site.beat(&session).await?, (200, json!({ "authorized": true })));
+    assert_eq!(site.record("hook.pass").await?[0].0, "hook-failed");
+    // What the host ends is no question to anybody; nor is what is somebody else's.
+    site.operator.call("DELETE", &format!("/api/tickets/sessions/{session}"), None).await?;
+    assert_eq!(site.beat(&session).await?.1["cause"], "admin_killed");
+    assert_eq!(site.beat(&"0".repeat(32)).await?.0, 404);
+    assert_eq!(site.record("hook.pass").await?.len(), 1);
     Ok(())
 }
 
@@ -420,7 +444,7 @@ async fn business_hours_are_shut_or_open() -> Result<()> {
         let config = format!(
             "config = {{ time_zone = \"Europe/Berlin\", calendars = [{{ scopes = [\"shell:*\"], open = {open} }}] }}"
         );
-        hook("hours", &file, &["before-issue", "after-validate"], &config)
+        hook("hours", &file, &["before-issue", "after-validate", "while-open"], &config)
     };
     let site = Site::new(&with("[]")).await?;
     let (status, told) = site.ask().await?;
@@ -432,9 +456,8 @@ async fn business_hours_are_shut_or_open() -> Result<()> {
     assert!(reason.starts_with("this is never open (") && reason.ends_with(", Europe/Berlin)"), "{reason}");
     let days = "[\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]";
     let site = Site::new(&with(&format!("[{{ days = {days}, from = \"00:00\", to = \"24:00\" }}]"))).await?;
-    let id = site.ticket().await?;
-    assert_eq!(site.validate(&id).await?.0, 200);
-    assert_eq!(site.session(&id).await?.0, 201);
+    let session = site.admitted().await?;
+    assert_eq!(site.beat(&session).await?, (200, json!({ "authorized": true })));
     Ok(())
 }
 

@@ -356,3 +356,52 @@ async fn a_killed_host_loses_no_ticket_and_honours_none_twice() -> Result<()> {
     assert_eq!(told["whole"], true, "{told}");
     Ok(())
 }
+
+#[tokio::test]
+async fn what_is_taken_by_its_id_is_selected_by_its_scope_and_its_agents() -> Result<()> {
+    let folder = TlsHost::folder("")?;
+    let site = Site::new(TlsHost::start(&folder).await?).await?;
+    let session = format!("/api/tickets/sessions/{}", site.admitted().await?);
+    let pending = site.ticket().await?;
+    let (_, listed) = site.operator.call("GET", "/api/tickets", None).await?;
+    let listed = listed["tickets"].as_array().unwrap().iter().find(|one| one["state"] == "pending");
+    let ticket = format!("/api/tickets/{}", text(&listed.unwrap()["id"]));
+    let instance = format!("/api/tickets/instances/{}", site.instance);
+    let person = async |name: &str, grants: Value| {
+        let role = json!({ "about": "", "grants": grants });
+        let told = site.operator.call("PUT", &format!("/api/v1/roles/{name}-role"), Some(&role)).await?;
+        assert!(told.0 < 300, "{told:?}");
+        anyhow::Ok(site.host.person(name, &[&format!("{name}-role")]).await?.0)
+    };
+    let acts = ["session:end", "ticket:revoke", "instance:remove"];
+    let reads = ["session:read", "ticket:read", "instance:read"];
+    let on = |scope: &str, machines: &[&str]| json!({ "scope": [scope], "machine": machines });
+    for (name, grants, [ended, revoked, removed]) in [
+        ("none", json!([{ "actions": reads }]), [403, 403, 403]),
+        ("other", json!([{ "actions": acts, "on": { "scope": ["tunnel"] } }]), [404, 404, 404]),
+        // Who sees it is told that they may not.
+        (
+            "reader",
+            json!([{ "actions": reads }, { "actions": acts, "on": { "scope": ["tunnel"] } }]),
+            [403, 403, 403],
+        ),
+        // Both agents count; an instance has one.
+        ("half", json!([{ "actions": acts, "on": on("shell", &["target"]) }]), [404, 404, 404]),
+    ] {
+        let who = person(name, grants).await?;
+        for (path, status) in [(&session, ended), (&ticket, revoked), (&instance, removed)] {
+            assert_eq!(who.call("DELETE", path, None).await?.0, status, "{name} {path}");
+        }
+    }
+    assert_eq!(site.target.call("POST", &format!("{session}/heartbeat"), None).await?.1["authorized"], true);
+    assert_eq!(site.target.call("GET", "/api/tickets/inbox", None).await?.1["tickets"][0]["id"], pending);
+    let both = person("both", json!([{ "actions": acts, "on": on("shell", &["source", "target"]) }])).await?;
+    for path in [&session, &ticket, &instance] {
+        assert_eq!(both.call("DELETE", path, None).await?.0, 200, "{path}");
+    }
+    // What is not there is not found, as for anybody.
+    assert_eq!(both.call("DELETE", &instance, None).await?.0, 404);
+    assert_eq!(both.call("DELETE", &format!("/api/tickets/{}", "0".repeat(64)), None).await?.0, 404);
+    assert_eq!(both.call("DELETE", "/api/tickets/sessions/nonsense", None).await?.0, 404);
+    Ok(())
+}

@@ -79,6 +79,8 @@ pub enum HookPoint {
     BeforeIssue,
     /// Whether a ticket that was redeemed may open a session.
     AfterValidate,
+    /// Whether a session may go on, at each of its heartbeats.
+    WhileOpen,
     /// Told what became of a session, afterwards.
     OnSessionChange,
     /// Whether a scope may be registered, written anew or removed.
@@ -86,14 +88,24 @@ pub enum HookPoint {
 }
 
 impl HookPoint {
-    /// The word, as in the contract.
+    /// The word of the configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BeforeIssue => "before-issue",
             Self::AfterValidate => "after-validate",
+            Self::WhileOpen => "while-open",
             Self::OnSessionChange => "on-session-change",
             Self::BeforeScopeChange => "before-scope-change",
+        }
+    }
+
+    /// The function of the contract that is called there.
+    #[must_use]
+    pub const fn function(self) -> &'static str {
+        match self {
+            Self::WhileOpen => Self::AfterValidate.as_str(),
+            named => named.as_str(),
         }
     }
 }

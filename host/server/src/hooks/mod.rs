@@ -40,6 +40,8 @@ pub(crate) enum Question {
     Issue(Admission),
     /// Whether a redeemed ticket may open a session.
     Validate(Admission),
+    /// Whether a session that is open may go on.
+    Stay(Admission),
     /// Whether a scope may change.
     Scope(ScopeChange),
 }
@@ -152,6 +154,7 @@ impl Question {
         match self {
             Self::Issue(_) => HookPoint::BeforeIssue,
             Self::Validate(_) => HookPoint::AfterValidate,
+            Self::Stay(_) => HookPoint::WhileOpen,
             Self::Scope(_) => HookPoint::BeforeScopeChange,
         }
     }
@@ -159,7 +162,7 @@ impl Question {
     async fn put(&self, plugin: &Arc<Plugin<Hook>>) -> Result<Verdict, CallError> {
         match self.clone() {
             Self::Issue(asked) => hook::before_issue(plugin, asked).await,
-            Self::Validate(asked) => hook::after_validate(plugin, asked).await,
+            Self::Validate(asked) | Self::Stay(asked) => hook::after_validate(plugin, asked).await,
             Self::Scope(asked) => hook::before_scope_change(plugin, asked).await,
         }
     }

@@ -28,7 +28,7 @@ pub(crate) fn settings(
         config: plugin.config.clone(),
         grants: grants(plugin, environment)?,
         limits: limits(plugin, defaults, manifest),
-        asked: plugin.hooks.iter().map(|point| point.as_str().to_owned()).collect(),
+        asked: plugin.hooks.iter().map(|point| point.function().to_owned()).collect(),
         pinned: pinned(plugin),
     })
 }

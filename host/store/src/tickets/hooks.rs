@@ -8,6 +8,7 @@ use waystation_core::ticket::{Capability, EndReason, Refusal, SessionId, TicketD
 
 use super::Outcome;
 use super::caller::Caller;
+use super::sessions::end;
 use crate::changes::{Change, Work};
 use crate::error::StoreError;
 use crate::row::{clean, micros};
@@ -47,24 +48,24 @@ pub struct Heard {
     pub deeds: Vec<HookDeed>,
     /// What was refused because of it: the action, on what, and how.
     pub refused: Option<(&'static str, String, Refusal)>,
-    /// The ticket that is held meanwhile, and is of no use any more.
-    pub held: Option<TicketDigest>,
+    /// What is lost by it.
+    pub lost: Option<Lost>,
+}
+
+/// What a denial takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// A ticket that is held meanwhile.
+    Ticket(TicketDigest),
+    /// A session that is open.
+    Session(SessionId),
 }
 
 impl Change for Heard {
     type Answer = ();
 
     async fn apply(&self, work: &mut Work<'_>) -> Result<(), StoreError> {
-        let Self { caller, deeds, refused, held } = self;
-        if let Some(held) = held {
-            sqlx::query(
-                "UPDATE tickets SET state = 'revoked', held = 0, at = $2 WHERE digest = $1 AND held = 1",
-            )
-            .bind(held.as_bytes().as_slice())
-            .bind(micros(caller.now))
-            .execute(work.db())
-            .await?;
-        }
+        let Self { caller, deeds, refused, lost } = self;
         for deed in deeds {
             work.record(
                 &caller.tenant,
@@ -82,6 +83,21 @@ impl Change for Heard {
         }
         if let Some((action, target, refusal)) = refused {
             caller.record::<()>(work, action, clean(target), &Err(*refusal));
+        }
+        match lost {
+            None => {}
+            Some(Lost::Ticket(held)) => {
+                sqlx::query(
+                    "UPDATE tickets SET state = 'revoked', held = 0, at = $2 WHERE digest = $1 AND held = 1",
+                )
+                .bind(held.as_bytes().as_slice())
+                .bind(micros(caller.now))
+                .execute(work.db())
+                .await?;
+            }
+            Some(Lost::Session(id)) => {
+                end(work, caller, &id.to_string(), EndReason::PolicyDenied, "host").await?;
+            }
         }
         Ok(())
     }

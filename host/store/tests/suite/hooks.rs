@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use waystation_core::ticket::{EndReason, Refusal, TicketLimits};
-use waystation_store::tickets::{Ask, Heard, HookDeed, LiveFilter, Mark, Occasion, TicketState};
+use waystation_store::tickets::{Ask, Heard, HookDeed, LiveFilter, Lost, Mark, Occasion, TicketState};
 use waystation_store::{AuditFilter, Store};
 
 use super::tickets::{Pair, SHELL, VIEW, by, cap, caps, host, key, limits, name, tenant};
@@ -55,7 +55,7 @@ pub(crate) async fn a_held_ticket_opens_nothing_until_it_is_released(db: Db) {
         caller: host(22),
         deeds: vec![deed],
         refused: Some(("ticket.redeem", id.digest().to_string(), Refusal::Denied)),
-        held: Some(id.digest()),
+        lost: Some(Lost::Ticket(id.digest())),
     };
     pair.store.heard(heard).await.unwrap();
     assert_eq!(pair.state(&id).await, TicketState::Revoked);
@@ -70,6 +70,17 @@ pub(crate) async fn a_held_ticket_opens_nothing_until_it_is_released(db: Db) {
     ] {
         assert!(rows.contains(&expected), "{expected:?} {rows:?}");
     }
+
+    // A session ends, once.
+    let session = pair.session(30).await;
+    for _ in 0..2 {
+        let lost = Some(Lost::Session(session.id));
+        let heard = Heard { caller: host(33), deeds: Vec::new(), refused: None, lost };
+        pair.store.heard(heard).await.unwrap();
+    }
+    assert_eq!(pair.beat(&session, 34).await, Ok(Err(EndReason::PolicyDenied)));
+    let ended = record(&pair.store).await.into_iter().filter(|(action, _)| action == "session.end");
+    assert_eq!(ended.count(), 1);
 }
 
 pub(crate) async fn a_request_that_hooks_are_asked_about_counts_once(db: Db) {

@@ -14,7 +14,7 @@ use waystation_core::name::TenantName;
 use waystation_core::ticket::Capability;
 use waystation_identity::AgentKey;
 use waystation_pki::ClientIdentity;
-use waystation_store::tickets::Caller;
+use waystation_store::tickets::{ById, Caller};
 
 use super::answer::Answer;
 use crate::api::agents;
@@ -70,6 +70,24 @@ impl Asker {
     /// What only users do: one who may do this to something. What that is is then [told apart](Self::sees).
     pub(super) fn somewhere(&self, action: &'static str) -> Result<(), Answer> {
         Ok(self.user()?.somewhere(action)?)
+    }
+
+    /// What only users do: one who may do this to what has that id, as far as the scope and the agents go that it concerns.
+    /// Who may not, and may not even `read` it, is told that it is missing. What is not there is left to what they ask for.
+    pub(super) async fn may_by_id(
+        &self,
+        host: &Host,
+        (action, read): (&'static str, &'static str),
+        what: ById,
+        missing: impl FnOnce() -> Answer,
+    ) -> Result<(), Answer> {
+        let Some(found) = host.store().concerns(self.tenant(), what).await? else { return Ok(()) };
+        let targets: Vec<_> = found.agents.iter().map(|agent| of_agent(&found.scope, agent)).collect();
+        let all = |action| targets.iter().all(|target| self.sees(action, target));
+        match all(action) || all(read) {
+            true => targets.iter().try_for_each(|target| self.may_on(action, target)),
+            false => Err(missing()),
+        }
     }
 
     /// Whether a user may do this to one of several.

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use waystation_core::ticket::{Capability, Direct, Instance, InstanceId, InstanceStatus, Refusal, Transport};
+use waystation_store::tickets::ById;
 
 use super::answer::Answer;
 use super::body::Body;
@@ -101,12 +102,17 @@ pub(super) async fn remove(
     Path(instance): Path<String>,
     _: Body,
 ) -> Result<Json<Value>, Answer> {
-    if asker.agent_if().is_none() {
-        asker.may("instance:remove")?;
+    let missing = || Answer::new(StatusCode::NOT_FOUND, MISSING);
+    let operates = asker.agent_if().is_none();
+    if operates {
+        asker.somewhere("instance:remove")?;
     }
     let id: InstanceId = id("instanceId", &instance, MISSING)?;
+    if operates {
+        asker.may_by_id(&host, ("instance:remove", "instance:read"), ById::Instance(id), missing).await?;
+    }
     let done = host.store().remove_instance(asker.caller(), asker.agent_if(), id).await?;
-    done.map_err(|_| Answer::new(StatusCode::NOT_FOUND, MISSING))?;
+    done.map_err(|_| missing())?;
     Ok(Json(json!({ "ok": true, "instanceId": id.to_string() })))
 }
 

@@ -3,14 +3,17 @@
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::json;
-use waystation_core::ticket::{Capability, InstanceId, Refusal, ScopeName, ScopeSpec, TicketDigest};
-use waystation_store::tickets::Heard;
+use waystation_core::ticket::{
+    Capability, EndReason, InstanceId, Refusal, ScopeName, ScopeSpec, SessionId, TicketDigest,
+};
+use waystation_store::tickets::{Heard, Lost, Standing};
 use waystation_worlds::hook::{Admission, Party, ScopeChange};
 
 use super::answer::Answer;
 use super::caller::Asker;
+use super::sessions::missing;
 use crate::config::HookPoint;
-use crate::hooks::Question;
+use crate::hooks::{Denial, Question};
 use crate::host::Host;
 
 /// One agent that is to admit another, as a request says it.
@@ -73,8 +76,30 @@ pub(super) async fn scope(
     ask(host, asker, question, (action, name.to_string()), None).await
 }
 
-/// Asks hooks in order, and puts on record what they said. Whoever asked may go away meanwhile: what was begun is
-/// finished, so that nobody keeps a denial off the record, or a plugin that stalls from being noticed.
+/// Asks whether a session may go on, where anybody wants to be asked. A denial ends it.
+pub(super) async fn stays(
+    host: &Host,
+    asker: &Asker,
+    id: SessionId,
+) -> Result<Result<(), EndReason>, Answer> {
+    if !host.hooks().any(HookPoint::WhileOpen) {
+        return Ok(Ok(()));
+    }
+    let (agent, limits) = (asker.agent()?, &host.tickets().limits);
+    let found = host.store().session_standing(asker.tenant(), &agent, id, Timestamp::now(), limits).await?;
+    let session = match found.map_err(|_| missing())? {
+        Standing { over: Some(reason), .. } => return Ok(Err(reason)),
+        Standing { session, .. } => session,
+    };
+    let (source, target) = (session.source.label(), session.target.label());
+    let between =
+        Between { scope: &session.scope, instance: session.instance, source: &source, target: &target };
+    let question = Question::Stay(admission(host, asker, &between).await?);
+    let denial = heard(host, asker, question, None, Some(Lost::Session(session.id))).await?;
+    Ok(denial.map_or(Ok(()), |_| Err(EndReason::PolicyDenied)))
+}
+
+/// Asks hooks in order; a denial is the answer.
 ///
 /// `refused` is the action and its object as they are on record; `held` is the ticket that a denial leaves used up.
 pub(super) async fn ask(
@@ -84,13 +109,31 @@ pub(super) async fn ask(
     refused: (&'static str, String),
     held: Option<TicketDigest>,
 ) -> Result<(), Answer> {
+    match heard(host, asker, question, Some(refused), held.map(Lost::Ticket)).await? {
+        None => Ok(()),
+        Some(denial) => {
+            let code = if denial.failed { "hook-failed" } else { "denied" };
+            let details = json!({ "code": code, "hook": denial.hook, "reason": denial.reason });
+            Err(Answer::new(StatusCode::FORBIDDEN, "Denied by policy").with(details))
+        }
+    }
+}
+
+/// Asks hooks in order, and puts on record what they said. Whoever asked may go away meanwhile: what was begun is
+/// finished, so that nobody keeps a denial off the record, or a plugin that stalls from being noticed.
+async fn heard(
+    host: &Host,
+    asker: &Asker,
+    question: Question,
+    refused: Option<(&'static str, String)>,
+    lost: Option<Lost>,
+) -> Result<Option<Denial>, Answer> {
     let (host, asker) = (host.clone(), asker.clone());
     let asked = tokio::spawn(async move {
         let answer = host.hooks().ask(host.plugins(), &question).await;
         if answer.deeds.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let (action, target) = refused;
         let refusal = answer.denial.as_ref().map(|denial| match denial.failed {
             true => Refusal::HookFailed,
             false => Refusal::Denied,
@@ -98,18 +141,11 @@ pub(super) async fn ask(
         let heard = Heard {
             caller: asker.caller(),
             deeds: answer.deeds,
-            refused: refusal.map(|refusal| (action, target, refusal)),
-            held: held.filter(|_| refusal.is_some()),
+            refused: refusal.zip(refused).map(|(refusal, (action, target))| (action, target, refusal)),
+            lost: lost.filter(|_| refusal.is_some()),
         };
         host.store().heard(heard).await?;
-        match answer.denial {
-            None => Ok(()),
-            Some(denial) => {
-                let code = if denial.failed { "hook-failed" } else { "denied" };
-                let details = json!({ "code": code, "hook": denial.hook, "reason": denial.reason });
-                Err(Answer::new(StatusCode::FORBIDDEN, "Denied by policy").with(details))
-            }
-        }
+        Ok(answer.denial)
     });
     let unknown = |_| Answer::new(StatusCode::SERVICE_UNAVAILABLE, "The host cannot do this now; try again");
     asked.await.map_err(unknown)?

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use waystation_core::ticket::{Capability, InstanceId, Refusal, TicketDigest, TicketId};
-use waystation_store::tickets::{Ask, Pending, TicketRow, TicketState};
+use waystation_store::tickets::{Ask, ById, Pending, TicketRow, TicketState};
 
 use super::answer::Answer;
 use super::approvals;
@@ -205,16 +205,18 @@ pub(super) async fn revoke(
     _: Body,
 ) -> Result<Json<Value>, Answer> {
     const MISSING: &str = "Ticket not found";
-    asker.may("ticket:revoke")?;
+    asker.somewhere("ticket:revoke")?;
     let listed: TicketDigest = super::instances::id("ticketId", &text, MISSING)?;
     let secret: TicketId = super::instances::id("ticketId", &text, MISSING)?;
+    let missing = || Answer::new(StatusCode::NOT_FOUND, MISSING);
     for digest in [listed, secret.digest()] {
+        asker.may_by_id(&host, ("ticket:revoke", "ticket:read"), ById::Ticket(digest), missing).await?;
         match host.store().revoke_ticket(asker.caller(), digest).await? {
             Ok(()) => return Ok(Json(json!({ "ok": true }))),
             Err(_) => continue,
         }
     }
-    Err(Answer::new(StatusCode::NOT_FOUND, MISSING))
+    Err(missing())
 }
 
 /// Lists tickets, without what they are redeemed with: `id` is the SHA-256 of that.

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use waystation_core::ticket::{EndReason, Refusal, Session, SessionId, SessionStatus};
-use waystation_store::tickets::Mark;
+use waystation_store::tickets::{ById, Mark};
 
 use super::answer::Answer;
 use super::body::Body;
@@ -13,6 +13,7 @@ use super::caller::{Asker, of_agent};
 use super::described as d;
 use super::form::{Form, Issues};
 use super::page::{Page, cursor, place, time};
+use super::policy;
 use super::requests::ticket;
 use super::scopes::next;
 use crate::host::Host;
@@ -67,7 +68,12 @@ pub(super) async fn heartbeat(
     let id = named(&session)?;
     let limits = host.tickets().limits.clone();
     let beat = host.store().session_heartbeat(asker.caller(), asker.agent()?, id, limits).await?;
-    Ok(Json(match beat.map_err(|_| missing())? {
+    let alive = match beat.map_err(|_| missing())? {
+        // What the host itself ends is no question to anybody.
+        Ok(()) => policy::stays(&host, &asker, id).await?,
+        Err(reason) => Err(reason),
+    };
+    Ok(Json(match alive {
         Ok(()) => json!({ "authorized": true }),
         // Clients know five words; the sixth key says more to those that look.
         Err(reason) => {
@@ -113,8 +119,9 @@ pub(super) async fn end(
     Path(session): Path<String>,
     _: Body,
 ) -> Result<Json<Value>, Answer> {
-    asker.may("session:end")?;
+    asker.somewhere("session:end")?;
     let id = named(&session)?;
+    asker.may_by_id(&host, ("session:end", "session:read"), ById::Session(id), missing).await?;
     host.store().end_session(asker.caller(), id).await?.map_err(|_| missing())?;
     Ok(Json(json!({ "ok": true })))
 }
