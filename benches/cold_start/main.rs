@@ -7,8 +7,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
-use waystation_benches::{Case, Report, median, take_turns};
+use anyhow::{Result, bail, ensure};
+use waystation_benches::{Case, Report, median, proportional, take_turns};
 use waystation_tests::{Folder, built, settings};
 
 /// Rounds over both.
@@ -102,7 +102,7 @@ fn starts(count: u32, folder: &Folder, memory: &mut Vec<f64>) -> Result<Duration
         let mut host = Started::new(folder, address)?;
         host.ready(address)?;
         took += began.elapsed();
-        memory.push(host.memory()?);
+        memory.push(proportional(host.0.id())?);
     }
     Ok(took)
 }
@@ -141,16 +141,6 @@ impl Started {
             std::thread::sleep(Duration::from_micros(500));
         }
         bail!("the host was not ready after {PATIENCE:?}")
-    }
-
-    /// Its share of the memory that is in use, in bytes: what it shares with others counts in part.
-    fn memory(&self) -> Result<f64> {
-        let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.0.id()))?;
-        let line =
-            text.lines().find_map(|line| line.strip_prefix("Pss:")).context("no Pss in smaps_rollup")?;
-        let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-        ensure!(kib > 0.0, "the host uses no memory");
-        Ok(kib * 1024.0)
     }
 }
 

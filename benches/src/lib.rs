@@ -5,12 +5,14 @@
 
 #![forbid(unsafe_code)]
 
+mod memory;
 mod report;
 
 use std::time::Duration;
 
 use anyhow::Result;
 
+pub use memory::proportional;
 pub use report::Report;
 
 /// A batch takes about this long, so that reading the clock costs nothing beside it.

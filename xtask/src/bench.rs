@@ -15,7 +15,11 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
 
 use crate::layout::Layout;
+use crate::postgres::Postgres;
 use crate::{cargo, interrupt, plugins, proc, readers, say, wasm};
+
+/// The benchmark that is run on PostgreSQL, too.
+const ON_POSTGRES: &str = "tickets";
 
 /// The unit of figures that are sizes.
 const BYTES: &str = "bytes";
@@ -62,6 +66,7 @@ pub(crate) fn run(layout: &Layout, name: Option<&str>, json: bool) -> Result<()>
     let peers = peers(layout)?;
     let javascript = readers::javascript(layout)?;
     let binary = release(layout)?;
+    let postgres = wanted.iter().any(|bench| *bench == ON_POSTGRES).then(Postgres::start).transpose()?;
 
     let mut results = Vec::new();
     for bench in wanted {
@@ -75,6 +80,9 @@ pub(crate) fn run(layout: &Layout, name: Option<&str>, json: bool) -> Result<()>
         command.env("WAYSTATION_FIXTURES_DIR", layout.fixtures_out());
         command.env("WAYSTATION_SIGSTORE_JS", &javascript);
         command.env("WAYSTATION_BENCH_GUESTS", &guests).env("WAYSTATION_BENCH_PEERS", &peers);
+        if let Some(postgres) = &postgres {
+            command.env("WAYSTATION_TEST_POSTGRES", postgres.url());
+        }
         let cases = read_cases(&proc::stdout(&mut command)?)?;
         if cases.is_empty() {
             bail!("{bench} reported nothing; it must write JSON lines when WAYSTATION_BENCH_JSON is set");
