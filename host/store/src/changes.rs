@@ -18,6 +18,7 @@ use waystation_core::name::{ChannelName, TenantName};
 use waystation_core::ticket::SessionId;
 
 use crate::error::StoreError;
+use crate::ledger::Ledger;
 use crate::store::{Store, Tx, nowhere};
 use crate::tickets::{Bell, SessionChange};
 
@@ -44,6 +45,8 @@ pub(crate) struct Work<'a> {
     sessions: Option<Vec<SessionChange>>,
     /// What is told, and to which channels.
     events: Vec<(Timestamp, NewEvent)>,
+    /// What is counted, and written when all changes are made.
+    ledger: Ledger,
     route: Option<&'a Router>,
 }
 
@@ -51,6 +54,16 @@ impl Work<'_> {
     /// What statements go to.
     pub(crate) fn db(&mut self) -> &mut AnyConnection {
         &mut self.tx.tx
+    }
+
+    /// What is counted.
+    pub(crate) fn ledger(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// How many a tenant has of something, as far as this transaction goes.
+    pub(crate) async fn tally(&mut self, tenant: &str, what: &'static str) -> Result<i64, StoreError> {
+        self.ledger.tally(&mut self.tx.tx, tenant, what).await
     }
 
     /// Puts a deed on record, together with the change.
@@ -87,6 +100,7 @@ impl Work<'_> {
 
     async fn commit(mut self) -> Result<Vec<SessionChange>, StoreError> {
         let sessions = self.sessions.take().unwrap_or_default();
+        std::mem::take(&mut self.ledger).write(&mut self.tx.tx).await?;
         for (tenant, deeds) in std::mem::take(&mut self.deeds) {
             self.tx.append(&tenant, &deeds).await?;
         }
@@ -235,13 +249,15 @@ impl Running {
         let sessions = watcher.map(|_| Vec::new());
         let route = self.store.changes().router.get();
         let (deeds, bells, events) = (BTreeMap::new(), Vec::new(), Vec::new());
-        let mut work = Work { tx, deeds, bells, sessions, events, route };
+        let mut work = Work { tx, deeds, bells, sessions, events, ledger: Ledger::default(), route };
+        let made = jobs.len();
         for job in jobs {
             job.apply(&mut work).await?;
         }
         let bells = std::mem::take(&mut work.bells);
         let sessions = work.commit().await?;
         self.store.bells().ring(bells);
+        self.store.kept(made);
         match watcher {
             Some(watcher) if !sessions.is_empty() => watcher(sessions),
             _ => {}

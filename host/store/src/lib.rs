@@ -10,11 +10,13 @@
 mod audit;
 mod bulk;
 mod changes;
+mod checkpoint;
 mod checks;
 mod error;
 mod events;
 mod items;
 mod kv;
+mod ledger;
 mod lock;
 mod machines;
 mod meta;

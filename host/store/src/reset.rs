@@ -43,6 +43,7 @@ impl Change for Reset {
         for text in OF_TENANT {
             sqlx::query(text).bind(caller.tenant.as_str()).execute(work.db()).await?;
         }
+        work.ledger().forget(caller.tenant.as_str());
         for text in OF_HOST {
             sqlx::query(text).execute(work.db()).await?;
         }

@@ -23,6 +23,7 @@ use waystation_core::{
 
 use crate::{
     changes::Changes,
+    checkpoint::Checkpoints,
     error::{StoreError, from_io},
     lock::{HostLock, private},
     migrate,
@@ -76,6 +77,7 @@ struct Inner {
     live: broadcast::Sender<Arc<Event>>,
     publish: Mutex<()>,
     changes: Changes,
+    checkpoints: Checkpoints,
     bells: Arc<Bells>,
     // Last, so that connections go before the lock does.
     _lock: Option<HostLock>,
@@ -138,7 +140,7 @@ impl Store {
         let setup = format!("{SQLITE_SETUP}{}", pages.unwrap_or_default());
         migrate_with(&target, &setup, Backend::Sqlite).await?;
         // One connection writes, so that writers wait in the pool and never meet SQLITE_BUSY.
-        let write = pool(1, options.wait, setup).connect_lazy_with(target.clone());
+        let write = pool(1, options.wait, setup + SQLITE_WRITER).connect_lazy_with(target.clone());
         let readers = format!("{SQLITE_SETUP}PRAGMA query_only = ON;");
         let read = pool(options.connections, options.wait, readers).connect_lazy_with(target);
         let store = Self::new(read, write, Backend::Sqlite, Some(lock));
@@ -157,6 +159,7 @@ impl Store {
                 live,
                 publish: Mutex::new(()),
                 changes: Changes::default(),
+                checkpoints: Checkpoints::default(),
                 bells: Arc::default(),
                 _lock: lock,
             }),
@@ -194,6 +197,10 @@ impl Store {
 
     pub(crate) fn changes(&self) -> &Changes {
         &self.inner.changes
+    }
+
+    pub(crate) fn checkpoints(&self) -> &Checkpoints {
+        &self.inner.checkpoints
     }
 
     pub(crate) fn bells(&self) -> &Arc<Bells> {
@@ -275,6 +282,10 @@ impl Tx<'_> {
 
 /// WAL lets readers go on while one writes; FULL makes a commit survive a power cut.
 const SQLITE_SETUP: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA trusted_schema = OFF;";
+
+/// It goes to every index of what it writes: 32 MiB of pages are kept at most, as far as they are used. With 16 MiB that are
+/// not in the file yet it moves them itself, which is little where [`checkpoint`](crate::checkpoint) was at it.
+const SQLITE_WRITER: &str = "PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4096;";
 
 /// A host that hangs in a transaction must not hold up the others for ever.
 const POSTGRES_SETUP: &str = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'";

@@ -74,7 +74,7 @@ impl Ending<'_> {
              WHERE tenant = $1 AND state = 'pending' AND {condition} RETURNING target, target, session_id"
         );
         let tickets = self.run(work, text, which, (one, two), &[]).await?;
-        Tally::Tickets.give(work, self.tenant, tickets.len() as u64).await?;
+        Tally::Tickets.give(work, self.tenant, tickets.len() as u64);
         tickets.into_iter().for_each(|(target, ..)| work.ring(target, Bell::Inbox));
         self.approvals(work, which, (one, two)).await?;
         self.sessions(work, which, (one, two)).await
@@ -112,7 +112,7 @@ impl Ending<'_> {
         );
         let sessions = self.run(work, text, which, (one, two), &[self.reason.as_str(), self.by]).await?;
         let count = sessions.len() as u64;
-        Tally::Sessions.give(work, self.tenant, count).await?;
+        Tally::Sessions.give(work, self.tenant, count);
         for (source, target, id) in sessions {
             let id = id.unwrap_or_default();
             note(work, &id, "ended", Some(self.reason), self.now).await?;

@@ -2,7 +2,7 @@
 
 use waystation_core::agent::AgentName;
 use waystation_core::name::TenantName;
-use waystation_core::ticket::Capability;
+use waystation_core::ticket::{Capability, Facts};
 
 use crate::changes::Work;
 use crate::error::StoreError;
@@ -28,6 +28,45 @@ macro_rules! capable {
     };
 }
 pub(super) use capable;
+
+/// What a session stands on, as [`stands`] reads it: of its source and target, which are aliases of `agents`.
+macro_rules! standing_on {
+    ($source:literal, $target:literal, $scope:literal, $instance:literal) => {
+        concat!(
+            $source,
+            ".revoked_at, (SELECT COUNT(*) FROM agent_capabilities c WHERE c.agent_id = ",
+            $source,
+            ".id AND c.capability = ",
+            $scope,
+            "), ",
+            $target,
+            ".revoked_at, (SELECT COUNT(*) FROM agent_capabilities c WHERE c.agent_id = ",
+            $target,
+            ".id AND c.capability = ",
+            $scope,
+            "), (SELECT COUNT(*) FROM assignments y WHERE y.instance_id = ",
+            $instance,
+            " AND y.agent_id = ",
+            $target,
+            ".id)"
+        )
+    };
+}
+pub(super) use standing_on;
+
+/// The columns of [`standing_on`].
+pub(super) type Stands = (Option<i64>, i64, Option<i64>, i64, i64);
+
+/// What they say.
+pub(super) const fn stands((source, source_capable, target, target_capable, assigned): Stands) -> Facts {
+    Facts {
+        source: source.is_none(),
+        source_capable: source_capable > 0,
+        target: target.is_none(),
+        target_capable: target_capable > 0,
+        assigned: assigned > 0,
+    }
+}
 
 pub(super) async fn known(
     work: &mut Work<'_>,

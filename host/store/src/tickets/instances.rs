@@ -165,7 +165,8 @@ pub(super) async fn remove(
     let ending = Ending { tenant, now: caller.now, reason, by: &caller.actor };
     ending.all(work, Which::Instance, (&id, "")).await?;
     let gone = sqlx::query("DELETE FROM instances WHERE id = $1").bind(id).execute(work.db()).await?;
-    Tally::Instances.give(work, tenant, gone.rows_affected()).await
+    Tally::Instances.give(work, tenant, gone.rows_affected());
+    Ok(())
 }
 
 pub(super) type InstanceColumns = (String, String, String, i64, i64, String);

@@ -8,7 +8,8 @@ use waystation_core::ticket::{
     EndReason, Refusal, Session, SessionId, SessionStatus, TicketLimits, standing,
 };
 
-use super::sessions::{SessionColumns, facts, session};
+use super::facts::{standing_on, stands};
+use super::sessions::{SessionColumns, session};
 use super::{Listener, Outcome};
 use crate::error::StoreError;
 use crate::row::micros;
@@ -77,19 +78,19 @@ impl Store {
             .fetch_optional(&mut *db)
             .await?;
         let Some(session) = found.map(session).transpose()? else { return Ok(Err(Refusal::NoSession)) };
-        let (source, target): (String, String) =
-            sqlx::query_as("SELECT source, target FROM sessions WHERE id = $1")
-                .bind(id.to_string())
-                .fetch_one(&mut *db)
-                .await?;
+        let (source, target, a, b, c, d, e): (String, String, Option<i64>, i64, Option<i64>, i64, i64) =
+            sqlx::query_as(concat!(
+                "SELECT x.source, x.target, ",
+                standing_on!("s", "t", "x.scope", "x.instance_id"),
+                " FROM sessions x JOIN agents s ON s.id = x.source JOIN agents t ON t.id = x.target
+                 WHERE x.id = $1"
+            ))
+            .bind(id.to_string())
+            .fetch_one(&mut *db)
+            .await?;
         let over = match session.status {
             SessionStatus::Ended { reason, .. } => Some(reason),
-            status => {
-                let parties = (source.as_str(), target.as_str());
-                let facts =
-                    facts(&mut db, parties, session.scope.as_str(), &session.instance.to_string()).await?;
-                standing(status, session.last_activity, &facts, now, limits)
-            }
+            status => standing(status, session.last_activity, &stands((a, b, c, d, e)), now, limits),
         };
         let peer = if session.source == *party { target } else { source };
         let certificates = sqlx::query_scalar(

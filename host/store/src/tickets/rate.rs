@@ -24,26 +24,38 @@ impl Rate {
         name: &str,
         now: Timestamp,
     ) -> Result<Result<(), u32>, StoreError> {
-        let kept: Option<i64> = sqlx::query_scalar("SELECT tat FROM rate_limits WHERE name = $1")
-            .bind(name)
-            .fetch_optional(work.db())
-            .await?;
-        let rule = waystation_identity::Rate { burst: self.requests, per: self.window };
-        // Changes are made one after another: nobody takes one between these two.
-        let paid = match rule.take(kept.map(time).transpose()?, now) {
-            Ok(paid) => paid,
-            Err(early) => {
-                let seconds = early.retry_after().unwrap_or(1);
-                return Ok(Err(u32::try_from(seconds).unwrap_or(u32::MAX).max(1)));
+        let kept = match work.ledger().rate(name) {
+            Some(kept) => Some(kept),
+            None => {
+                sqlx::query_scalar("SELECT tat FROM rate_limits WHERE name = $1")
+                    .bind(name)
+                    .fetch_optional(work.db())
+                    .await?
             }
         };
-        sqlx::query(
-            "INSERT INTO rate_limits (name, tat) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET tat = $2",
-        )
-        .bind(name)
-        .bind(micros(paid))
-        .execute(work.db())
-        .await?;
-        Ok(Ok(()))
+        self.take_found(work, name, kept, now)
+    }
+
+    /// The same with what is kept under the name in the database, which was looked up with something else.
+    pub(crate) fn take_found(
+        self,
+        work: &mut Work<'_>,
+        name: &str,
+        found: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Result<(), u32>, StoreError> {
+        let kept = work.ledger().rate(name).or(found);
+        let rule = waystation_identity::Rate { burst: self.requests, per: self.window };
+        // Changes are made one after another: nobody takes one between looking and keeping.
+        Ok(match rule.take(kept.map(time).transpose()?, now) {
+            Ok(paid) => {
+                work.ledger().keep_rate(name, micros(paid));
+                Ok(())
+            }
+            Err(early) => {
+                let seconds = early.retry_after().unwrap_or(1);
+                Err(u32::try_from(seconds).unwrap_or(u32::MAX).max(1))
+            }
+        })
     }
 }

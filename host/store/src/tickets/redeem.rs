@@ -56,7 +56,7 @@ impl Change for Redeem {
             None => Err(Refusal::NoTicket),
             Some((scope, instance, source, transport, target)) => {
                 work.ring(target, Bell::Inbox);
-                Tally::Tickets.give(work, caller.tenant.as_str(), 1).await?;
+                Tally::Tickets.give(work, caller.tenant.as_str(), 1);
                 Ok(Redeemed {
                     scope: parsed(&scope)?,
                     instance: parsed(&instance)?,

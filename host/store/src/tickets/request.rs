@@ -168,13 +168,7 @@ impl Request {
     async fn parties(&self, work: &mut Work<'_>) -> Result<Outcome<Admitted>, StoreError> {
         let Self { caller, source, scope, instance, target, limits, .. } = self;
         let (tenant, now) = (caller.tenant.as_str(), caller.now);
-        if !self.looked_at {
-            let rate = Rate { requests: limits.requests, window: limits.request_window };
-            let name = format!("ticket {tenant} {source}");
-            if let Err(retry_after) = rate.take(work, &name, now).await? {
-                return Ok(Err(Refusal::TooOften { retry_after }));
-            }
-        }
+        let counted = format!("ticket {tenant} {source}");
         let found: Option<Parties> = sqlx::query_as(concat!(
             "SELECT s.id, s.revoked_at, ",
             capable!("s.id", "$3"),
@@ -182,7 +176,7 @@ impl Request {
             capable!("t.id", "$3"),
             ", i.last_heartbeat, i.transport,
                (SELECT COUNT(*) FROM assignments x WHERE x.instance_id = i.id AND x.agent_id = t.id),
-               c.name, c.approval
+               c.name, c.approval, (SELECT r.tat FROM rate_limits r WHERE r.name = $6)
              FROM agents s
              LEFT JOIN agents t ON t.tenant = s.tenant AND t.label = $4
              LEFT JOIN instances i ON i.id = $5 AND i.agent_id = s.id AND i.scope = $3
@@ -195,18 +189,24 @@ impl Request {
         .bind(scope.as_str())
         .bind(target.as_str())
         .bind(instance.to_string())
+        .bind(counted.as_str())
         .fetch_optional(work.db())
         .await?;
-        match found {
-            Some(found) => {
-                let found = admitted(found, now, limits)?;
-                Ok(found.map(|mut found| {
-                    found.terms = found.terms.filter(|(_, terms)| terms.ask_for(scope));
-                    found
-                }))
+        if !self.looked_at {
+            let rate = Rate { requests: limits.requests, window: limits.request_window };
+            let taken = match &found {
+                Some(found) => rate.take_found(work, &counted, found.11, now)?,
+                None => rate.take(work, &counted, now).await?,
+            };
+            if let Err(retry_after) = taken {
+                return Ok(Err(Refusal::TooOften { retry_after }));
             }
-            None => Ok(Err(Refusal::CallerRevoked)),
         }
+        let Some(found) = found else { return Ok(Err(Refusal::CallerRevoked)) };
+        Ok(admitted(found, now, limits)?.map(|mut found| {
+            found.terms = found.terms.filter(|(_, terms)| terms.ask_for(scope));
+            found
+        }))
     }
 
     /// Whether it has to wait: the request that was approved, where one had to be; refused where people did not approve it
@@ -279,7 +279,7 @@ impl Request {
 }
 
 /// Source, whether it is revoked and capable; the same of the target; instance; how often assigned; the registered scope,
-/// and how many people it asks for.
+/// and how many people it asks for; until when the source asked as much as it may.
 type Parties = (
     String,
     Option<i64>,
@@ -292,6 +292,7 @@ type Parties = (
     i64,
     Option<String>,
     Option<String>,
+    Option<i64>,
 );
 
 struct Admitted {
@@ -316,6 +317,7 @@ fn admitted(found: Parties, now: Timestamp, limits: &TicketLimits) -> Result<Out
         assigned,
         registered,
         terms,
+        _,
     ) = found;
     if revoked.is_some() {
         return Ok(Err(Refusal::CallerRevoked));

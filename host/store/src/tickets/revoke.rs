@@ -48,7 +48,7 @@ impl Revoke {
         .execute(work.db())
         .await?;
         if state == TicketState::Pending.as_str() {
-            Tally::Tickets.give(work, tenant, 1).await?;
+            Tally::Tickets.give(work, tenant, 1);
         }
         if let Some(session) = session {
             super::sessions::end_by_operator(work, caller, &session).await?;

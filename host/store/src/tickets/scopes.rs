@@ -140,7 +140,7 @@ async fn remove_sub_scope(work: &mut Work<'_>, caller: &Caller, name: &str) -> R
         .bind(name)
         .execute(work.db())
         .await?;
-    Tally::Instances.give(work, tenant, gone.rows_affected()).await?;
+    Tally::Instances.give(work, tenant, gone.rows_affected());
     sqlx::query("DELETE FROM sub_scopes WHERE tenant = $1 AND name = $2")
         .bind(tenant)
         .bind(name)

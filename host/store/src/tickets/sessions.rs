@@ -3,18 +3,16 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sqlx::AnyConnection;
 use waystation_core::agent::AgentName;
 use waystation_core::name::TenantName;
 use waystation_core::ticket::{
-    EndReason, Facts, Refusal, Session, SessionId, SessionStatus, TicketDigest, TicketId, TicketLimits,
-    standing,
+    EndReason, Refusal, Session, SessionId, SessionStatus, TicketDigest, TicketId, TicketLimits, standing,
 };
 use waystation_core::time::later;
 
 use super::Outcome;
 use super::caller::Caller;
-use super::facts::{capable, named};
+use super::facts::{named, standing_on, stands};
 use super::hooks::note;
 use super::request::digest;
 use super::tally::Tally;
@@ -49,24 +47,27 @@ impl Open {
     async fn open(&self, work: &mut Work<'_>) -> Result<Outcome<Session>, StoreError> {
         let Self { caller, target, ticket, limits, id } = self;
         let (tenant, now) = (caller.tenant.as_str(), caller.now);
-        let found: Option<Opening> = sqlx::query_as(
-            "SELECT t.state, t.session_id, t.at, t.scope, t.instance_id, t.source, t.target, s.label
-             FROM tickets t JOIN agents s ON s.id = t.source JOIN agents a ON a.id = t.target
+        let found: Option<Opening> = sqlx::query_as(concat!(
+            "SELECT t.state, t.session_id, t.at, t.scope, t.instance_id, t.source, t.target, s.label, ",
+            standing_on!("s", "a", "t.scope", "t.instance_id"),
+            " FROM tickets t JOIN agents s ON s.id = t.source JOIN agents a ON a.id = t.target
              WHERE t.digest = $1 AND t.tenant = $2 AND a.label = $3 AND t.held = 0",
-        )
+        ))
         .bind(ticket.as_bytes().as_slice())
         .bind(tenant)
         .bind(target.label())
         .fetch_optional(work.db())
         .await?;
-        let Some((state, session, redeemed_at, scope, instance, source_id, target_id, source)) = found else {
+        let Some((state, session, redeemed_at, scope, instance, source_id, target_id, source, a, b, c, d, e)) =
+            found
+        else {
             return Ok(Err(Refusal::NoTicket));
         };
+        let facts = stands((a, b, c, d, e));
         if session.is_some() {
             return Ok(Err(Refusal::SessionExists));
         }
         let late = now > later(time(redeemed_at)?, limits.open_within);
-        let facts = facts(work.db(), (&source_id, &target_id), &scope, &instance).await?;
         if state != "redeemed" || late || facts.broken().is_some() {
             return Ok(Err(Refusal::NoTicket));
         }
@@ -109,47 +110,26 @@ impl Open {
     }
 }
 
-/// A ticket's state, session, end, scope, instance, source, target, and the label of the source.
-type Opening = (String, Option<String>, i64, String, String, String, String, String);
+/// A ticket's state, session, end, scope, instance, source, target, and the label of the source; then what its session would
+/// stand on.
+type Opening = (
+    String,
+    Option<String>,
+    i64,
+    String,
+    String,
+    String,
+    String,
+    String,
+    Option<i64>,
+    i64,
+    Option<i64>,
+    i64,
+    i64,
+);
 
-/// What a session of these stands on, as it is now.
-pub(super) async fn facts(
-    db: &mut AnyConnection,
-    (source, target): (&str, &str),
-    scope: &str,
-    instance: &str,
-) -> Result<Facts, StoreError> {
-    let (source, source_capable, target, target_capable, assigned): (
-        Option<i64>,
-        i64,
-        Option<i64>,
-        i64,
-        i64,
-    ) = sqlx::query_as(concat!(
-        "SELECT s.revoked_at, ",
-        capable!("s.id", "$3"),
-        ", t.revoked_at, ",
-        capable!("t.id", "$3"),
-        ", (SELECT COUNT(*) FROM assignments x WHERE x.instance_id = $4 AND x.agent_id = t.id)
-             FROM agents s, agents t WHERE s.id = $1 AND t.id = $2"
-    ))
-    .bind(source)
-    .bind(target)
-    .bind(scope)
-    .bind(instance)
-    .fetch_one(db)
-    .await?;
-    Ok(Facts {
-        source: source.is_none(),
-        source_capable: source_capable > 0,
-        target: target.is_none(),
-        target_capable: target_capable > 0,
-        assigned: assigned > 0,
-    })
-}
-
-/// A session's state, time, reason, scope, instance, source, target and last activity.
-type Standing = (String, i64, Option<String>, String, String, String, String, i64);
+/// A session's state, time, reason, source, target and last activity; then what it stands on.
+type Standing = (String, i64, Option<String>, String, String, i64, Option<i64>, i64, Option<i64>, i64, i64);
 
 /// A session of which a party says something.
 struct Said {
@@ -176,22 +156,23 @@ impl Change for Said {
     async fn apply(&self, work: &mut Work<'_>) -> Result<Self::Answer, StoreError> {
         let Self { caller, party, id, limits, state } = self;
         let (tenant, now) = (caller.tenant.as_str(), caller.now);
-        let found: Option<Standing> = sqlx::query_as(
-            "SELECT x.state, x.at, x.reason, x.scope, x.instance_id, x.source, x.target, x.last_activity
-             FROM sessions x JOIN agents s ON s.id = x.source JOIN agents t ON t.id = x.target
+        let found: Option<Standing> = sqlx::query_as(concat!(
+            "SELECT x.state, x.at, x.reason, x.source, x.target, x.last_activity, ",
+            standing_on!("s", "t", "x.scope", "x.instance_id"),
+            " FROM sessions x JOIN agents s ON s.id = x.source JOIN agents t ON t.id = x.target
              WHERE x.id = $1 AND x.tenant = $2 AND (t.label = $3 OR (s.label = $3 AND $4 = 1))",
-        )
+        ))
         .bind(id.to_string())
         .bind(tenant)
         .bind(party.label())
         .bind(i64::from(state.is_some()))
         .fetch_optional(work.db())
         .await?;
-        let Some((was, at, reason, scope, instance, source, target, last_activity)) = found else {
+        let Some((was, at, reason, source, target, last_activity, a, b, c, d, e)) = found else {
             return Ok(Err(Refusal::NoSession));
         };
         let status = status(&was, at, reason.as_deref())?;
-        let facts = facts(work.db(), (&source, &target), &scope, &instance).await?;
+        let facts = stands((a, b, c, d, e));
         if let Some(reason) = standing(status, time(last_activity)?, &facts, now, limits) {
             if !matches!(status, SessionStatus::Ended { .. }) {
                 end(work, caller, &id.to_string(), reason, "host").await?;
@@ -237,7 +218,7 @@ pub(super) async fn end(
     .await?;
     if let Some((tenant, source, target)) = ended {
         work.ring_both([source, target], parsed(id)?);
-        Tally::Sessions.give(work, &tenant, 1).await?;
+        Tally::Sessions.give(work, &tenant, 1);
         note(work, id, "ended", Some(reason), caller.now).await?;
         caller.record(work, "session.end", format!("{id} {}", reason.as_str()), &Ok(()));
     }

@@ -104,7 +104,7 @@ impl Sweep {
             *tenants.entry(tenant).or_insert(0) += 1;
         }
         for (tenant, fewer) in tenants {
-            Tally::Tickets.give(work, tenant, fewer).await?;
+            Tally::Tickets.give(work, tenant, fewer);
         }
         Ok(expired.len() as u64)
     }

@@ -35,31 +35,15 @@ impl Tally {
         tenant: &TenantName,
         limit: u64,
     ) -> Result<bool, StoreError> {
-        if limit == 0 {
-            return Ok(false);
+        let room = work.tally(tenant.as_str(), self.as_str()).await? < count(limit);
+        if room {
+            work.ledger().count(tenant.as_str(), self.as_str(), 1);
         }
-        let taken = sqlx::query(
-            "INSERT INTO tallies (tenant, what, value) VALUES ($1, $2, 1)
-             ON CONFLICT (tenant, what) DO UPDATE SET value = tallies.value + 1 WHERE tallies.value < $3",
-        )
-        .bind(tenant.as_str())
-        .bind(self.as_str())
-        .bind(count(limit))
-        .execute(work.db())
-        .await?;
-        Ok(taken.rows_affected() == 1)
+        Ok(room)
     }
 
     /// So many fewer.
-    pub(super) async fn give(self, work: &mut Work<'_>, tenant: &str, fewer: u64) -> Result<(), StoreError> {
-        if fewer > 0 {
-            sqlx::query("UPDATE tallies SET value = value - $3 WHERE tenant = $1 AND what = $2")
-                .bind(tenant)
-                .bind(self.as_str())
-                .bind(count(fewer))
-                .execute(work.db())
-                .await?;
-        }
-        Ok(())
+    pub(super) fn give(self, work: &mut Work<'_>, tenant: &str, fewer: u64) {
+        work.ledger().count(tenant, self.as_str(), -count(fewer));
     }
 }

@@ -178,7 +178,7 @@ impl Wanted<'_> {
         if used.rows_affected() != 1 {
             return Err(StoreError::corrupt("a request that was approved is not there to be used"));
         }
-        Tally::Approvals.give(work, caller.tenant.as_str(), 1).await?;
+        Tally::Approvals.give(work, caller.tenant.as_str(), 1);
         caller.note(work, "approval.use", format!("{id} {ticket}"), "ok");
         work.ring(self.source, Bell::Approval);
         Ok(())

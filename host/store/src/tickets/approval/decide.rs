@@ -174,7 +174,8 @@ impl Decide {
         .bind(reason.as_str())
         .execute(work.db())
         .await?;
-        Tally::Approvals.give(work, self.caller.tenant.as_str(), 1).await
+        Tally::Approvals.give(work, self.caller.tenant.as_str(), 1);
+        Ok(())
     }
 }
 

@@ -39,7 +39,7 @@ pub(in super::super) async fn run_out(
     .fetch_optional(work.db())
     .await?;
     let Some((tenant, source)) = over else { return Ok(()) };
-    Tally::Approvals.give(work, &tenant, 1).await?;
+    Tally::Approvals.give(work, &tenant, 1);
     work.ring(source, Bell::Approval);
     if let Some(one) = find(work.db(), id, now).await? {
         let action = if one.state == ApprovalState::Lapsed { "approval.lapse" } else { "approval.expire" };
@@ -75,7 +75,7 @@ pub(in super::super) async fn ended(
     ids: Vec<String>,
     (now, by): (Timestamp, &str),
 ) -> Result<(), StoreError> {
-    Tally::Approvals.give(work, tenant, ids.len() as u64).await?;
+    Tally::Approvals.give(work, tenant, ids.len() as u64);
     for id in ids {
         let source: String = sqlx::query_scalar("SELECT source FROM approvals WHERE id = $1")
             .bind(id.as_str())
