@@ -196,8 +196,7 @@ impl Party {
     /// # Errors
     /// When there is no good answer.
     pub async fn bytes(&self, path: &str) -> Result<Vec<u8>> {
-        let stream = TcpStream::connect(&self.address).await?;
-        let mut stream = self.connector.connect(ServerName::try_from("localhost")?, stream).await?;
+        let mut stream = self.stream().await?;
         let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
@@ -207,14 +206,19 @@ impl Party {
         Ok(answer.split_off(end + 4))
     }
 
+    async fn stream(&self) -> Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(&self.address).await?;
+        // What is small is not kept back until the other side confirmed what came before.
+        stream.set_nodelay(true)?;
+        Ok(self.connector.connect(ServerName::try_from("localhost")?, stream).await?)
+    }
+
     /// A connection that is kept.
     ///
     /// # Errors
     /// When there is none to be had.
     pub async fn connect(&self) -> Result<Kept> {
-        let stream = TcpStream::connect(&self.address).await?;
-        stream.set_nodelay(true)?;
-        let stream = self.connector.connect(ServerName::try_from("localhost")?, stream).await?;
+        let stream = self.stream().await?;
         Ok(Kept { stream: BufReader::new(stream), authorization: self.authorization.clone() })
     }
 
@@ -256,8 +260,7 @@ impl Party {
     /// # Errors
     /// When there is no answer.
     pub async fn text(&self, method: &str, path: &str, headers: &str, body: &str) -> Result<(u16, String)> {
-        let stream = TcpStream::connect(&self.address).await?;
-        let mut stream = self.connector.connect(ServerName::try_from("localhost")?, stream).await?;
+        let mut stream = self.stream().await?;
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n{}{headers}\r\n{body}",
             body.len(),

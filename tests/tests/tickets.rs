@@ -310,54 +310,6 @@ async fn what_is_not_asked_rightly_is_told_field_by_field() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_killed_host_loses_no_ticket_and_honours_none_twice() -> Result<()> {
-    let folder = TlsHost::folder("[tickets]\nrequests = 1000\nlife = \"10m\"\n")?;
-    let mut site = Site::new(TlsHost::start(&folder).await?).await?;
-    let mut pending = Vec::new();
-    for round in 0..3 {
-        // Asked for and redeemed until the moment it is killed.
-        let mut redeemed = Vec::new();
-        for _ in 0..4 {
-            pending.push(site.ticket().await?);
-        }
-        while let Some(id) = pending.pop().filter(|_| redeemed.len() < 3) {
-            assert_eq!(site.validate(&id).await?.0, 200);
-            redeemed.push(id);
-        }
-        let asking = tokio::spawn({
-            let (source, instance) = (site.source.clone(), site.instance.clone());
-            async move {
-                let wanted = json!({ "scope": SHELL, "instanceId": instance, "target": "target" });
-                let mut told = Vec::new();
-                while let Ok((201, one)) = source.call("POST", "/api/tickets", Some(&wanted)).await {
-                    told.push(text(&one["ticket"]["id"]).to_owned());
-                }
-                told
-            }
-        });
-        // At any moment: this waits for nothing.
-        tokio::time::sleep(std::time::Duration::from_millis(50 * (round + 1))).await;
-        site.host.process.kill().await?;
-        let acknowledged = asking.await?;
-        let host = TlsHost::start(&folder).await?;
-        for party in [&mut site.operator, &mut site.source, &mut site.target] {
-            party.moved_to(&host);
-        }
-        site.host = host;
-        for id in &redeemed {
-            assert_eq!(site.validate(id).await?.0, 401, "it was redeemed before");
-        }
-        for id in &acknowledged {
-            assert_eq!(site.validate(id).await?.0, 200, "what was acknowledged is there");
-            assert_eq!(site.validate(id).await?.0, 401);
-        }
-    }
-    let (_, told) = site.operator.call("GET", "/api/v1/audit/verify", None).await?;
-    assert_eq!(told["whole"], true, "{told}");
-    Ok(())
-}
-
-#[tokio::test]
 async fn what_is_taken_by_its_id_is_selected_by_its_scope_and_its_agents() -> Result<()> {
     let folder = TlsHost::folder("")?;
     let site = Site::new(TlsHost::start(&folder).await?).await?;
