@@ -1,15 +1,20 @@
 //! A host that is killed while agents work: what was acknowledged is there, and no ticket admits twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
+use tokio::sync::Semaphore;
 use waystation_tests::agents::{Kept, TlsHost};
 use waystation_tests::pair::{Pair, SHELL, text};
 use waystation_tests::{Database, Folder};
 
 /// Agents ask, redeem and open on so many connections at the same time.
 const WORKERS: usize = 8;
+
+/// How long they may take for it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// As much as they can.
 const SETTINGS: &str = "[tickets]\nrequests = 1000000\nlife = \"10m\"\n";
@@ -38,14 +43,15 @@ struct Told {
 
 async fn killed(folder: &Folder) -> Result<()> {
     let mut pair = Pair::new(TlsHost::start(folder).await?).await?;
-    for moment in [40, 170, 90, 310] {
-        let mut workers = Vec::new();
+    for sessions in [1, 23, 7, 60] {
+        let (mut workers, opened) = (Vec::new(), Arc::new(Semaphore::new(0)));
         for _ in 0..WORKERS {
             let (source, target) = (pair.source.connect().await?, pair.target.connect().await?);
-            workers.push(tokio::spawn(works(source, target, pair.instance.clone())));
+            workers.push(tokio::spawn(works(source, target, pair.instance.clone(), Arc::clone(&opened))));
         }
-        // At any moment: this waits for nothing.
-        tokio::time::sleep(Duration::from_millis(moment)).await;
+        // While the others are at whatever they are at.
+        let enough = tokio::time::timeout(PATIENCE, opened.acquire_many(sessions)).await;
+        enough.context("they do not get on")??.forget();
         pair.host.process.kill().await?;
         let mut all = Told::default();
         for worker in workers {
@@ -54,7 +60,7 @@ async fn killed(folder: &Folder) -> Result<()> {
             all.redeemed.extend(redeemed);
             all.opened.extend(opened);
         }
-        ensure!(!all.issued.is_empty() && !all.opened.is_empty(), "nobody worked");
+        ensure!(all.opened.len() >= usize::try_from(sessions)?, "nobody worked");
         let host = TlsHost::start(folder).await?;
         for party in [&mut pair.operator, &mut pair.source, &mut pair.target] {
             party.moved_to(&host);
@@ -68,7 +74,7 @@ async fn killed(folder: &Folder) -> Result<()> {
 }
 
 /// Works until there is no answer any more; an answer that refuses is an error.
-async fn works(mut source: Kept, mut target: Kept, instance: String) -> Result<Told> {
+async fn works(mut source: Kept, mut target: Kept, instance: String, opened: Arc<Semaphore>) -> Result<Told> {
     let wanted = json!({ "scope": SHELL, "instanceId": instance, "target": "target" });
     let mut told = Told::default();
     for turn in 0_u32.. {
@@ -94,6 +100,7 @@ async fn works(mut source: Kept, mut target: Kept, instance: String) -> Result<T
         };
         ensure!(status == 201, "{status} {one}");
         told.opened.push(text(&one["session"]["sessionId"]).to_owned());
+        opened.add_permits(1);
     }
     Ok(told)
 }

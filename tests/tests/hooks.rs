@@ -208,9 +208,14 @@ async fn a_session_ends_where_a_hook_does_not_let_it_go_on() -> Result<()> {
     let path = format!("/api/tickets/sessions/{session}");
     assert_eq!(site.source.call("PATCH", &path, Some(&json!({ "status": "active" }))).await?.0, 409);
     let denied = ("denied".to_owned(), "guard while-open: it is late".to_owned());
-    assert_eq!(site.record("hook.deny").await?, [denied]);
+    assert_eq!(site.record("hook.deny").await?, std::slice::from_ref(&denied));
     let ended = ("ok".to_owned(), format!("{session} policy_denied"));
     assert_eq!(site.record("session.end").await?, [ended]);
+    // Nobody keeps one alive in another way.
+    let path = format!("/api/tickets/sessions/{}", site.admitted().await?);
+    let told = site.target.call("PATCH", &path, Some(&json!({ "status": "active" }))).await?;
+    assert_eq!(told, (409, json!({ "error": "Session is terminated" })));
+    assert_eq!(site.record("hook.deny").await?, [denied.clone(), denied]);
     Ok(())
 }
 

@@ -79,7 +79,7 @@ pub enum HookPoint {
     BeforeIssue,
     /// Whether a ticket that was redeemed may open a session.
     AfterValidate,
-    /// Whether a session may go on, at each of its heartbeats.
+    /// Whether a session may go on, at each of its heartbeats and when a party says how it is.
     WhileOpen,
     /// Told what became of a session, afterwards.
     OnSessionChange,

@@ -103,11 +103,14 @@ pub(super) async fn mark(
         });
     let mark = issues.done(read)?;
     let limits = host.tickets().limits.clone();
+    let over = || Answer::new(StatusCode::CONFLICT, "Session is terminated");
     let done = host.store().mark_session(asker.caller(), asker.agent()?, id, mark, limits).await?;
     done.map_err(|refusal| match refusal {
-        Refusal::SessionOver => Answer::new(StatusCode::CONFLICT, "Session is terminated"),
+        Refusal::SessionOver => over(),
         _ => missing(),
     })?;
+    // It keeps the session alive as a heartbeat does, so whoever decides on that decides on this.
+    policy::stays(&host, &asker, id).await?.map_err(|_| over())?;
     Ok(Json(json!({ "ok": true })))
 }
 
